@@ -1,0 +1,22 @@
+import type { AbstractLevel } from "abstract-level";
+
+/** Any abstract-level 3 database. */
+export type Level = AbstractLevel<string | Buffer | Uint8Array, string, string>;
+
+/** A stored value: text, or bytes where a bucket holds bytes. */
+export type Value = string | Uint8Array;
+
+/** How values cross to and from the engine. Text is the faster way: bytes cost an object each. */
+export type Format = "utf8" | "view";
+
+/** A row as an engine gives it: whole key and value. What a read did not ask for is undefined. */
+export type Row = [key: string, value: Value];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Gives a value in the wanted format: pending writes keep the one in which they were put. */
+export function inFormat(value: Value, format: Format): Value {
+  if (format === "utf8") return typeof value === "string" ? value : decoder.decode(value);
+  return typeof value === "string" ? encoder.encode(value) : value;
+}

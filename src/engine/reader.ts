@@ -1,0 +1,92 @@
+import type { AbstractSnapshot } from "abstract-level";
+import type { Awaitable } from "../awaitable.ts";
+import type { Interval } from "../keys/bounds.ts";
+import { compareKeys } from "../keys/order.ts";
+import { readError } from "./engine-errors.ts";
+import type { Format, Level, Row } from "./level.ts";
+
+/** Which rows a reader walks, and what of them it wants. */
+export interface RowRange extends Interval {
+  readonly reverse: boolean;
+  /** How many rows are wanted at the most; Infinity for all. */
+  readonly limit: number;
+  readonly keys: boolean;
+  readonly values: boolean;
+  readonly format: Format;
+  /** How many rows the first trip to the engine brings where rows are taken one by one. */
+  readonly firstChunk: number;
+}
+
+/** Walks rows in order. One call at a time; `close()` may come at any moment. */
+export interface RowReader {
+  /** The next rows, at least one and at most `size`; none at the end. */
+  chunk(size: number): Promise<Row[]>;
+  /** The next row, or undefined at the end. A plain value wherever no trip to the engine is needed. */
+  step(): Awaitable<Row | undefined>;
+  close(): void;
+}
+
+/** Rows a trip to the engine brings at the most: past this, a longer wait gains nothing. */
+export const MAX_CHUNK = 1000;
+/** The engine's default of 16 KiB would return some 75 rows a trip. */
+const HIGH_WATER_MARK = 1 << 20;
+/** By how much a further trip brings more rows than the one before, where rows are taken one by one. */
+const CHUNK_GROWTH = 4;
+
+/** Reads rows of an engine, at a snapshot or as they are now. */
+export class EngineReader implements RowReader {
+  readonly #iterator: EngineIterator | undefined;
+  #buffer: Row[] = [];
+  #at = 0;
+  #nextSize: number;
+
+  constructor(level: Level, range: RowRange, snapshot: AbstractSnapshot | undefined) {
+    const { from, to, reverse, limit, keys, values, format } = range;
+    this.#nextSize = Math.min(limit, range.firstChunk);
+    if (limit === 0 || compareKeys(from, to) >= 0) return;
+    const options = {
+      gte: from,
+      lt: to,
+      reverse,
+      limit: limit === Number.POSITIVE_INFINITY ? -1 : limit,
+      keys,
+      values,
+      keyEncoding: "utf8",
+      valueEncoding: format,
+      highWaterMarkBytes: HIGH_WATER_MARK,
+      snapshot,
+    };
+    this.#iterator = level.iterator<string, string>(options) as EngineIterator;
+  }
+
+  async chunk(size: number): Promise<Row[]> {
+    if (this.#iterator === undefined) return [];
+    try {
+      return await this.#iterator.nextv(size);
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
+  step(): Awaitable<Row | undefined> {
+    if (this.#at < this.#buffer.length) return this.#buffer[this.#at++];
+    return this.#iterator === undefined ? undefined : this.#refill();
+  }
+
+  async #refill(): Promise<Row | undefined> {
+    this.#buffer = await this.chunk(this.#nextSize);
+    this.#nextSize = Math.min(this.#nextSize * CHUNK_GROWTH, MAX_CHUNK);
+    this.#at = 1;
+    return this.#buffer[0];
+  }
+
+  close(): void {
+    // Nothing waits for an iterator to close, and a failure to close one harms no result.
+    this.#iterator?.close().catch(() => undefined);
+  }
+}
+
+interface EngineIterator {
+  nextv(size: number): Promise<Row[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,237 @@
+/*
+ * Keys on disk: strings whose UTF-8 bytes sort as the keys do. The alphabet is charwise's
+ * (https://github.com/dominictarr/charwise); ordinary keys are its very bytes.
+ *
+ *   key     = scalar | string | tuple
+ *   scalar  = "A"                      null
+ *           | "B" | "C"                false, true
+ *           | ("D" | "F") digits       negative and positive numbers, as charwise writes them
+ *           | "G" ("D" | "F") digits   a date: its milliseconds since 1970 as a number
+ *   string  = "J" text                 alone: the text as it is
+ *   tuple   = "K" [ part { '"' part } ] "!"
+ *   part    = scalar | tuple | "J" escaped
+ *   escaped = the text, with U+0000..U+0023 written as "#" and the character 0x40 higher
+ *
+ * The escape keeps '"', "!" and "#" out of tuple parts, so that nothing inside a part sorts below or looks like
+ * what separates parts: that makes tuples injective and ordered part by part, which charwise alone does not. Dates
+ * take the letter that charwise reserves for them. No encoded key starts with "!", which marks a sublevel.
+ */
+import charwise from "charwise";
+import { DatabaseError } from "../errors.ts";
+
+/**
+ * What a bucket's rows are found by: a string, number, boolean, null, Date, or an array of these (a tuple, nested
+ * ones too). Order: null, booleans, numbers, dates, strings, tuples; tuples part by part, a shorter one before its
+ * extensions.
+ */
+export type Key = string | number | boolean | null | Date | readonly Key[];
+
+/** The size limit of an encoded key in UTF-8 bytes, its first letter not counted: bbolt's limit for a plain string. */
+export const MAX_KEY_BYTES = 32768;
+
+const ESCAPED = /[\0-#]/g;
+const ESCAPABLE = /[\0-#]/;
+const PAD = "0".repeat(20);
+const MAX_DEPTH = 64;
+
+/**
+ * Encodes a key to the string under which an engine stores it.
+ *
+ * @param key any {@link Key}
+ * @returns the encoded key; sorting encoded keys by their UTF-8 bytes sorts the keys
+ * @throws DatabaseError `KEY_REQUIRED` for undefined and the empty string, `KEY_INVALID` for what cannot be kept
+ * exactly (with the path of the part), `KEY_TOO_LARGE` beyond {@link MAX_KEY_BYTES}
+ */
+export function encodeKey(key: Key): string {
+  if (key === "" || key === undefined) {
+    throw new DatabaseError(
+      "KEY_REQUIRED",
+      `A key is required, got ${key === "" ? "an empty string" : "undefined"}.`,
+    );
+  }
+  return encodeBound(key);
+}
+
+/** As {@link encodeKey}, for bounds and prefixes, where the empty string is allowed: it sorts before every string. */
+export function encodeBound(key: Key): string {
+  const encoded = typeof key === "string" ? `J${wellFormed(key, "key")}` : encodePart(key, "key", 0);
+  if (encoded.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(encoded) > MAX_KEY_BYTES + 1) {
+    throw new DatabaseError(
+      "KEY_TOO_LARGE",
+      `The key takes ${Buffer.byteLength(encoded) - 1} bytes, the limit is ${MAX_KEY_BYTES}. Use a shorter key, for example a hash.`,
+    );
+  }
+  return encoded;
+}
+
+function encodePart(part: unknown, path: string, depth: number): string {
+  switch (typeof part) {
+    case "string": {
+      wellFormed(part, path);
+      return ESCAPABLE.test(part) ? `J${part.replace(ESCAPED, escapeUnit)}` : `J${part}`;
+    }
+    case "number":
+      return encodeNumber(part, path);
+    case "boolean":
+      return part ? "C" : "B";
+    case "object":
+      if (part === null) return "A";
+      if (Array.isArray(part)) return encodeTuple(part, path, depth);
+      if (part instanceof Date) return encodeDate(part, path);
+  }
+  throw invalid(path, describe(part), "Use a string, number, boolean, null, Date or an array of these.");
+}
+
+function encodeTuple(parts: readonly unknown[], path: string, depth: number): string {
+  if (depth === MAX_DEPTH) {
+    throw invalid(path, `nested deeper than ${MAX_DEPTH} levels, or cyclic`, "Flatten the tuple.");
+  }
+  let encoded = "K";
+  for (let i = 0; i < parts.length; i++) {
+    if (i > 0) encoded += '"';
+    const part = parts[i];
+    // A path is spelled out only where something is wrong: most keys are not.
+    encoded += isPlain(part) ? `J${part}` : encodePart(part, `${path}[${i}]`, depth + 1);
+  }
+  return `${encoded}!`;
+}
+
+function isPlain(part: unknown): part is string {
+  return typeof part === "string" && !ESCAPABLE.test(part) && part.isWellFormed();
+}
+
+function encodeDate(date: Date, path: string): string {
+  const time = date.getTime();
+  if (Number.isNaN(time)) throw invalid(path, "an invalid Date", "Pass a date that exists.");
+  return `G${encodeNumber(time, path)}`;
+}
+
+function encodeNumber(value: number, path: string): string {
+  if (value > 0 && Number.isSafeInteger(value)) return encodePositiveInteger(value);
+  if (Number.isNaN(value)) throw invalid(path, "NaN", "Pass a number.");
+  if (Object.is(value, -0)) throw invalid(path, "-0, which would read back as 0", "Pass 0.");
+  return charwise.number.encode(value);
+}
+
+/** Gives charwise's bytes ("FE" exponent+500 "M" mantissa, twenty zeros) without its detour through toExponential. */
+function encodePositiveInteger(value: number): string {
+  const digits = String(value);
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === 48) end--;
+  return `FE${499 + digits.length}M${digits[0]}.${digits.slice(1, end)}${PAD}`;
+}
+
+function escapeUnit(unit: string): string {
+  return `#${String.fromCharCode(unit.charCodeAt(0) + 0x40)}`;
+}
+
+function wellFormed(text: string, path: string): string {
+  if (text.isWellFormed()) return text;
+  throw invalid(
+    path,
+    "a string with a lone surrogate",
+    "Well-formed text only: UTF-8 cannot hold half a character.",
+  );
+}
+
+function invalid(path: string, what: string, advice: string): DatabaseError {
+  return new DatabaseError("KEY_INVALID", `The ${path} is ${what}. ${advice}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== "object" || value === null) return typeof value;
+  return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+}
+
+/**
+ * Decodes what {@link encodeKey} gave.
+ *
+ * @returns the key as it was written
+ * @throws DatabaseError `DATA_CORRUPT` where the string is no encoded key
+ */
+export function decodeKey(encoded: string): Key {
+  switch (encoded.charCodeAt(0)) {
+    case 74: // J
+      return encoded.slice(1);
+    case 75: {
+      // K
+      const end = encoded.length - 1;
+      const reader = { text: encoded, at: 0 };
+      const key = readTuple(reader);
+      if (reader.at === end + 1) return key;
+      throw corrupt(encoded);
+    }
+    default:
+      return decodeScalar(encoded, 0, encoded.length);
+  }
+}
+
+interface Reader {
+  readonly text: string;
+  /** Index of the first character not yet read. */
+  at: number;
+}
+
+function readTuple(reader: Reader): Key[] {
+  const { text } = reader;
+  const parts: Key[] = [];
+  reader.at++; // K
+  if (text.charCodeAt(reader.at) === 33) {
+    reader.at++;
+    return parts;
+  }
+  while (true) {
+    parts.push(text.charCodeAt(reader.at) === 75 ? readTuple(reader) : readPart(reader));
+    const separator = text.charCodeAt(reader.at++);
+    if (separator === 33) return parts; // !
+    if (separator !== 34) throw corrupt(text); // "
+  }
+}
+
+function readPart(reader: Reader): Key {
+  const { text, at } = reader;
+  let end = at + 1;
+  while (end < text.length && !(text.charCodeAt(end) === 33 || text.charCodeAt(end) === 34)) end++;
+  reader.at = end;
+  if (text.charCodeAt(at) !== 74) return decodeScalar(text, at, end);
+  const part = text.slice(at + 1, end);
+  return part.includes("#") ? part.replace(/#(.)/gs, unescapeUnit) : part;
+}
+
+function unescapeUnit(_: string, unit: string): string {
+  return String.fromCharCode(unit.charCodeAt(0) - 0x40);
+}
+
+function decodeScalar(text: string, start: number, end: number): Key {
+  const letter = text.charCodeAt(start);
+  if (letter === 71 && end - start > 1) return new Date(decodeNumber(text, start + 1, end)); // G
+  if (letter === 68 || letter === 70) return decodeNumber(text, start, end); // D, F
+  if (end - start === 1) {
+    if (letter === 65) return null; // A
+    if (letter === 66) return false; // B
+    if (letter === 67) return true; // C
+  }
+  throw corrupt(text);
+}
+
+function decodeNumber(text: string, start: number, end: number): number {
+  // "FE" + three digits + "M": a positive number, whose mantissa stands as decimal digits.
+  if (
+    text.charCodeAt(start) === 70 &&
+    text.charCodeAt(start + 5) === 77 &&
+    text.charCodeAt(start + 2) !== 32
+  ) {
+    const value = Number(`${text.slice(start + 6, end)}e${Number(text.slice(start + 2, start + 5)) - 500}`);
+    if (!Number.isNaN(value)) return value;
+  }
+  const value = charwise.number.decode(text.slice(start, end));
+  if (typeof value !== "number" || Number.isNaN(value)) throw corrupt(text);
+  return value;
+}
+
+function corrupt(text: string): DatabaseError {
+  return new DatabaseError(
+    "DATA_CORRUPT",
+    `${JSON.stringify(text.slice(0, 80))} is not a key that this library writes. Another program may have written to the store, or a file is damaged: run check().`,
+  );
+}

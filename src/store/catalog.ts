@@ -1,0 +1,158 @@
+import { type Awaitable, chain } from "../awaitable.ts";
+import { MAX_CHUNK } from "../engine/reader.ts";
+import { DatabaseError } from "../errors.ts";
+import { decodeKey, encodeKey } from "../keys/codec.ts";
+import { type BucketRecord, type BucketState, pathOf } from "./bucket-state.ts";
+import type { TransactionCore } from "./core.ts";
+import { childPrefix } from "./names.ts";
+import { bucketKey, bucketsWithin, LAST_BUCKET_KEY, sequenceKey, sublevelKey } from "./system.ts";
+import type { Encoding } from "./values.ts";
+
+/** Lookups remembered at the most per memo. */
+const MEMO_LIMIT = 10_000;
+
+/** Finds a bucket within another; undefined where there is none of that name. */
+export function findBucket(
+  core: TransactionCore,
+  parent: BucketState,
+  name: string,
+): Awaitable<BucketState | undefined> {
+  return chain(readRecord(core, bucketKey(parent.record.id, name)), (record) => {
+    if (record === undefined) return undefined;
+    let state = core.states.get(record.id);
+    if (state === undefined) {
+      state = { record, name, parent, deleted: false };
+      core.states.set(record.id, state);
+    }
+    return state;
+  });
+}
+
+function readRecord(core: TransactionCore, key: string): Awaitable<BucketRecord | undefined> {
+  const pending = core.pending(key);
+  if (pending !== undefined) return pending === null ? undefined : parseRecord(pending as string);
+  const { memo, source } = core.base;
+  const known = memo.get(key) as BucketRecord | null | undefined;
+  if (known !== undefined) return known ?? undefined;
+  return chain(source.get(key, "utf8"), (text) => {
+    const record = text === undefined ? undefined : parseRecord(text as string);
+    if (memo.size >= MEMO_LIMIT) memo.clear();
+    memo.set(key, record ?? null);
+    return record;
+  });
+}
+
+export function parseRecord(text: string): BucketRecord {
+  try {
+    const record = JSON.parse(text) as BucketRecord;
+    if (Number.isSafeInteger(record.id) && typeof record.prefix === "string") return record;
+  } catch {
+    // Reported below, as any other text that is no record.
+  }
+  throw new DatabaseError("DATA_CORRUPT", `A bucket's record reads ${text.slice(0, 80)}. Restore a backup.`);
+}
+
+function writeRecord(core: TransactionCore, state: BucketState): void {
+  core.set(bucketKey(state.parent?.record.id ?? 0, state.name), JSON.stringify(state.record));
+  core.structural = true;
+}
+
+/** Creates a bucket, which must not exist yet. */
+export async function createBucket(
+  core: TransactionCore,
+  parent: BucketState,
+  name: string,
+  encoding: Encoding,
+): Promise<BucketState> {
+  await refuseValue(core, parent, name);
+  const id = Number((await core.get(LAST_BUCKET_KEY, "utf8")) ?? 0) + 1;
+  const plain = childPrefix(parent.record.prefix, name);
+  const taken = (await core.get(sublevelKey(plain), "utf8")) !== undefined;
+  const prefix = taken ? childPrefix(parent.record.prefix, name, id) : plain;
+  core.set(LAST_BUCKET_KEY, String(id));
+  const state: BucketState = {
+    record: { id, prefix, encoding, nested: false },
+    name,
+    parent,
+    deleted: false,
+  };
+  core.states.set(id, state);
+  writeRecord(core, state);
+  markNested(core, parent);
+  return state;
+}
+
+function markNested(core: TransactionCore, state: BucketState): void {
+  if (state.record.nested) return;
+  state.record = { ...state.record, nested: true };
+  writeRecord(core, state);
+}
+
+/** @throws DatabaseError `INCOMPATIBLE_VALUE` where a row of the bucket bears the name */
+export async function refuseValue(core: TransactionCore, parent: BucketState, name: string): Promise<void> {
+  if (parent.parent === undefined) return; // The root has no rows.
+  if ((await core.get(parent.record.prefix + encodeKey(name), "utf8")) === undefined) return;
+  throw new DatabaseError(
+    "INCOMPATIBLE_VALUE",
+    `${JSON.stringify(name)} is the key of a value in bucket ${pathOf(parent)}, not a bucket. Delete the value, or choose another name.`,
+  );
+}
+
+/** Deletes a bucket and all within it. Its rows are out of reach at once; the store reclaims them later. */
+export async function deleteBucket(core: TransactionCore, state: BucketState): Promise<void> {
+  const pending = [state];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (next.record.nested) {
+      for (const name of await bucketNames(core, next)) {
+        const child = await findBucket(core, next, name);
+        if (child !== undefined) pending.push(child);
+      }
+    }
+    core.set(bucketKey(next.parent?.record.id ?? 0, next.name), null);
+    core.set(sequenceKey(next.record.id), null);
+    core.set(sublevelKey(next.record.prefix), JSON.stringify("dropped"));
+    next.deleted = true;
+    core.states.delete(next.record.id);
+  }
+  core.structural = true;
+  core.dropped = true;
+}
+
+/** Moves a bucket, and all within it, to another parent. Its rows stay where they are. */
+export function moveBucket(core: TransactionCore, state: BucketState, to: BucketState): void {
+  core.set(bucketKey(state.parent?.record.id ?? 0, state.name), null);
+  core.set(sublevelKey(state.record.prefix), JSON.stringify("kept"));
+  state.parent = to;
+  writeRecord(core, state);
+  markNested(core, to);
+}
+
+/** The names of the buckets within a bucket, in order. */
+export async function bucketNames(core: TransactionCore, parent: BucketState): Promise<string[]> {
+  const reader = core.read({
+    ...bucketsWithin(parent.record.id),
+    reverse: false,
+    limit: Number.POSITIVE_INFINITY,
+    keys: true,
+    values: false,
+    format: "utf8",
+    firstChunk: MAX_CHUNK,
+  });
+  const names: string[] = [];
+  try {
+    while (true) {
+      const rows = await reader.chunk(MAX_CHUNK);
+      core.guardOpen();
+      if (rows.length === 0) return names;
+      for (const [key] of rows) names.push(nameInKey(key));
+    }
+  } finally {
+    core.close(reader);
+  }
+}
+
+/** The bucket's name in the key of its record. */
+export function nameInKey(key: string): string {
+  const [, name] = decodeKey(key.slice(key.indexOf("!", 1) + 1)) as [number, string];
+  return name;
+}

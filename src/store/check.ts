@@ -1,0 +1,194 @@
+import type { Value } from "../engine/level.ts";
+import { MAX_CHUNK } from "../engine/reader.ts";
+import type { Memo } from "../engine/readers.ts";
+import { successor } from "../keys/bounds.ts";
+import { decodeKey, encodeKey } from "../keys/codec.ts";
+import type { BucketRecord } from "./bucket-state.ts";
+import { parseRecord } from "./catalog.ts";
+import type { TransactionCore } from "./core.ts";
+import { checkWork, report, type WorkOptions } from "./progress.ts";
+import { ALL_BUCKETS, ALL_ROWS, SYSTEM_PREFIXES, sublevelKey } from "./system.ts";
+import type { Transactions } from "./transactions.ts";
+
+export type CheckOptions = WorkOptions;
+
+/** Something that does not fit. */
+export interface CheckProblem {
+  /** The sublevel's prefix and the encoded key, as the engine holds them. */
+  readonly row: string;
+  readonly message: string;
+}
+
+/** What {@link Store.check} found. */
+export interface CheckReport {
+  /** Whether there were no problems. */
+  readonly ok: boolean;
+  readonly rows: number;
+  readonly buckets: number;
+  /** The first hundred. */
+  readonly problems: readonly CheckProblem[];
+  /** How many there were in all. */
+  readonly problemCount: number;
+}
+
+const REPORTED = 100;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Walks every row in slices, each at the last commit, so that no snapshot is held for long.
+ *
+ * @throws DatabaseError `ABORTED`, `STORE_DAMAGED` where a file cannot be read
+ */
+export async function check(transactions: Transactions, options: CheckOptions): Promise<CheckReport> {
+  checkWork(options, "check()");
+  const checker = new Checker();
+  for (let from: string | undefined = ALL_ROWS.from; from !== undefined; ) {
+    const lease = await transactions.lease(options.signal);
+    const core = transactions.reader(lease);
+    try {
+      await checker.learn(core, lease.memo);
+      from = await checker.slice(core, from);
+    } finally {
+      core.end();
+      lease.release();
+    }
+    report(options, checker.rows);
+  }
+  return checker.report();
+}
+
+class Checker {
+  rows = 0;
+  #memo: Memo | undefined;
+  /** Buckets by their sublevels' prefixes. */
+  #buckets = new Map<string, BucketRecord>();
+  /** Prefixes of deleted buckets, whose rows are being reclaimed. */
+  #dropped = new Set<string>();
+  readonly #problems: CheckProblem[] = [];
+  #problemCount = 0;
+
+  /** Reads the buckets' records, anew where buckets changed since the last slice. */
+  async learn(core: TransactionCore, memo: Memo): Promise<void> {
+    if (memo === this.#memo) return;
+    this.#memo = memo;
+    this.#buckets = new Map();
+    for (let from = ALL_BUCKETS.from; ; ) {
+      const rows = await read(core, from, ALL_BUCKETS.to);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      for (const [key, value] of rows) this.#learnBucket(key, value);
+      from = successor(last[0]);
+    }
+    this.#checkParents();
+  }
+
+  readonly #parents = new Map<number, string>();
+
+  #learnBucket(key: string, value: Value): void {
+    try {
+      const record = parseRecord(utf8.decode(value as Uint8Array));
+      const [parent] = decodeKey(key.slice("!~buckets!".length)) as [number];
+      const twin = this.#buckets.get(record.prefix);
+      if (twin !== undefined) this.#problem(key, `shares its sublevel with the bucket of id ${twin.id}`);
+      this.#buckets.set(record.prefix, record);
+      this.#parents.set(parent, key);
+    } catch (error) {
+      this.#problem(key, `is no bucket's record: ${String(error)}`);
+    }
+  }
+
+  #checkParents(): void {
+    const byId = new Map(Array.from(this.#buckets.values(), (record) => [record.id, record]));
+    for (const [parent, key] of this.#parents) {
+      if (parent === 0) continue;
+      if (byId.get(parent) === undefined)
+        this.#problem(key, `lies in a bucket that is not there (id ${parent})`);
+      else if (byId.get(parent)?.nested === false)
+        this.#problem(key, `lies in a bucket that denies it (id ${parent})`);
+    }
+    this.#parents.clear();
+  }
+
+  /** Checks the next rows. @returns where the slice after them begins; undefined at the end */
+  async slice(core: TransactionCore, from: string): Promise<string | undefined> {
+    const rows = await read(core, from, ALL_ROWS.to);
+    for (const [key, value] of rows) {
+      this.rows++;
+      const problem = await this.#flaw(core, key, value as Uint8Array);
+      if (problem !== undefined) this.#problem(key, problem);
+    }
+    const last = rows.at(-1);
+    return last === undefined ? undefined : successor(last[0]);
+  }
+
+  async #flaw(core: TransactionCore, key: string, value: Uint8Array): Promise<string | undefined> {
+    const prefix = prefixOf(key);
+    try {
+      const decoded = decodeKey(key.slice(prefix.length));
+      if (prefix + encodeKey(decoded) !== key) return "has a key that this library would write otherwise";
+    } catch {
+      return "has a key that this library does not write";
+    }
+    if (SYSTEM_PREFIXES.includes(prefix)) return undefined;
+    const bucket = this.#buckets.get(prefix);
+    if (bucket !== undefined) return valueFlaw(bucket, value);
+    if (this.#dropped.has(prefix)) return undefined;
+    if ((await core.get(sublevelKey(prefix), "utf8")) !== '"dropped"')
+      return "lies in a sublevel of no bucket";
+    this.#dropped.add(prefix);
+    return undefined;
+  }
+
+  #problem(row: string, message: string): void {
+    this.#problemCount++;
+    if (this.#problems.length < REPORTED)
+      this.#problems.push({ row, message: `${JSON.stringify(row)} ${message}` });
+  }
+
+  report(): CheckReport {
+    return {
+      ok: this.#problemCount === 0,
+      rows: this.rows,
+      buckets: this.#buckets.size,
+      problems: this.#problems,
+      problemCount: this.#problemCount,
+    };
+  }
+}
+
+/** The sublevels' part of a whole key. */
+function prefixOf(key: string): string {
+  let end = 0;
+  while (key.charCodeAt(end) === 33) end = key.indexOf("!", end + 1) + 1 || key.length;
+  return key.slice(0, end);
+}
+
+function valueFlaw(bucket: BucketRecord, value: Uint8Array): string | undefined {
+  if (bucket.encoding === "bytes") return undefined;
+  try {
+    const text = utf8.decode(value);
+    if (bucket.encoding === "json") JSON.parse(text);
+    return undefined;
+  } catch {
+    return `has a value that is not ${bucket.encoding}`;
+  }
+}
+
+async function read(core: TransactionCore, from: string, to: string): Promise<[string, Value][]> {
+  const limit = MAX_CHUNK;
+  const reader = core.read({
+    from,
+    to,
+    reverse: false,
+    limit,
+    keys: true,
+    values: true,
+    format: "view",
+    firstChunk: limit,
+  });
+  try {
+    return await reader.chunk(MAX_CHUNK);
+  } finally {
+    core.close(reader);
+  }
+}

@@ -1,0 +1,108 @@
+import { DatabaseError } from "../errors.ts";
+
+const MAX_DEPTH = 500;
+
+/** Why a value cannot be kept as JSON, and where in it. */
+interface Flaw {
+  readonly path: (string | number)[];
+  readonly what: string;
+}
+
+interface Findings {
+  /** JSON text can hold -0, but JSON.stringify writes 0. */
+  negativeZero: boolean;
+}
+
+/**
+ * Writes a value as JSON text that reads back as the same value.
+ *
+ * @throws DatabaseError `VALUE_INVALID` for all that JSON would drop or change without a word, with the path to it
+ */
+export function toJson(value: unknown): string {
+  const findings: Findings = { negativeZero: false };
+  let flaw: Flaw | undefined;
+  let text: string | undefined;
+  try {
+    flaw = findFlaw(value, 0, findings);
+    if (flaw === undefined) text = findings.negativeZero ? writeExactly(value) : JSON.stringify(value);
+  } catch (cause) {
+    throw new DatabaseError(
+      "VALUE_INVALID",
+      `The value could not be read: ${String(cause)}. Pass plain data.`,
+      { cause },
+    );
+  }
+  if (flaw === undefined && text !== undefined) return text;
+  const where =
+    flaw === undefined || flaw.path.length === 0 ? "The value" : `The value at ${spell(flaw.path)}`;
+  throw new DatabaseError(
+    "VALUE_INVALID",
+    `${where} is ${flaw?.what ?? "not JSON"}, which JSON would drop or change. Pass plain data, or use a bucket with encoding "bytes".`,
+  );
+}
+
+function findFlaw(value: unknown, depth: number, findings: Findings): Flaw | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return undefined;
+    case "number":
+      if (!Number.isFinite(value)) return { path: [], what: String(value) };
+      if (value === 0 && Object.is(value, -0)) findings.negativeZero = true;
+      return undefined;
+    case "object":
+      if (value === null) return undefined;
+      if (depth === MAX_DEPTH) return { path: [], what: `nested deeper than ${MAX_DEPTH} levels, or cyclic` };
+      return Array.isArray(value) ? arrayFlaw(value, depth, findings) : objectFlaw(value, depth, findings);
+    default:
+      return { path: [], what: value === undefined ? "undefined" : `a ${typeof value}` };
+  }
+}
+
+function arrayFlaw(array: readonly unknown[], depth: number, findings: Findings): Flaw | undefined {
+  for (let i = 0; i < array.length; i++) {
+    const flaw = findFlaw(array[i], depth + 1, findings);
+    if (flaw !== undefined) return within(flaw, i);
+  }
+  if (Object.keys(array).length === array.length) return undefined;
+  return { path: [], what: "an array with named properties" };
+}
+
+function objectFlaw(object: object, depth: number, findings: Findings): Flaw | undefined {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null) {
+    return { path: [], what: `not a plain object (${prototype.constructor?.name || "a class instance"})` };
+  }
+  for (const key of Object.keys(object)) {
+    const flaw = findFlaw((object as Record<string, unknown>)[key], depth + 1, findings);
+    if (flaw !== undefined) return within(flaw, key);
+  }
+  const symbols = Object.getOwnPropertySymbols(object);
+  return symbols.length === 0
+    ? undefined
+    : { path: [], what: `an object with the key ${String(symbols[0])}` };
+}
+
+function within(flaw: Flaw, step: string | number): Flaw {
+  flaw.path.unshift(step);
+  return flaw;
+}
+
+function spell(path: readonly (string | number)[]): string {
+  const steps = path
+    .slice(0, 20)
+    .map((step) => (/^[\w$]+$/.test(String(step)) ? `.${step}` : `[${JSON.stringify(step)}]`));
+  return `${steps
+    .join("")
+    .replace(/^\./, "")
+    .replace(/\.(\d+)(?=\.|\[|$)/g, "[$1]")}${path.length > 20 ? "…" : ""}`;
+}
+
+/** As JSON.stringify for a value without flaws, but for -0. */
+function writeExactly(value: unknown): string {
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(writeExactly).join(",")}]`;
+  const fields = Object.entries(value).map(([key, field]) => `${JSON.stringify(key)}:${writeExactly(field)}`);
+  return `{${fields.join(",")}}`;
+}

@@ -1,0 +1,47 @@
+import { DatabaseError } from "../errors.ts";
+
+/*
+ * A bucket's name as part of a sublevel's prefix, where abstract-level allows the bytes 0x23 to 0x7E:
+ *
+ *   prefix  = { "!" part "!" }              the sublevels from the root to the bucket
+ *   part    = escaped [ "~" id ]            the id where the plain prefix was taken when the bucket was made
+ *   escaped = the name's UTF-8 bytes, with those outside 0x23..0x7E, "%" and "~" written "%" and two hex digits
+ *
+ * Names that begin with "~" are therefore free for the library's own sublevels.
+ */
+const PLAIN = /^[#$&-}]+$/;
+const MAX_NAME_BYTES = 1024;
+
+/**
+ * Checks a bucket's name.
+ *
+ * @throws DatabaseError `BUCKET_NAME_REQUIRED` for an empty or missing one, `BUCKET_NAME_INVALID` for one that is no
+ * well-formed string or longer than 1024 bytes
+ */
+export function checkName(name: unknown): asserts name is string {
+  if (name === "" || name === undefined || name === null) {
+    throw new DatabaseError(
+      "BUCKET_NAME_REQUIRED",
+      "A bucket needs a name: pass a string that is not empty.",
+    );
+  }
+  if (typeof name !== "string" || !name.isWellFormed()) {
+    throw new DatabaseError("BUCKET_NAME_INVALID", "A bucket's name is a string without lone surrogates.");
+  }
+  if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    throw new DatabaseError("BUCKET_NAME_INVALID", `A bucket's name takes at most ${MAX_NAME_BYTES} bytes.`);
+  }
+}
+
+/** The prefix of a bucket's sublevel within its parent's; `id` where the plain one is taken. */
+export function childPrefix(parentPrefix: string, name: string, id?: number): string {
+  return `${parentPrefix}!${escapeName(name)}${id === undefined ? "" : `~${id}`}!`;
+}
+
+function escapeName(name: string): string {
+  if (PLAIN.test(name)) return name;
+  return Array.from(Buffer.from(name), (byte) => {
+    const character = String.fromCharCode(byte);
+    return PLAIN.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }).join("");
+}

@@ -1,0 +1,90 @@
+import { openEngine } from "../engine/engine.ts";
+import type { Level } from "../engine/level.ts";
+import { ExclusiveReaders, SnapshotReaders } from "../engine/readers.ts";
+import { DatabaseError } from "../errors.ts";
+import { checkCount, checkOptions } from "./options.ts";
+import { type Durability, Store } from "./store.ts";
+import { openFormat } from "./system.ts";
+
+/** Options of {@link openStore}. */
+export interface StoreOptions {
+  /** Whether to make a store where there is none; true by default. */
+  readonly createIfMissing?: boolean | undefined;
+  /** Refuse writes, and make no store; false by default. The directory is held alone all the same. */
+  readonly readOnly?: boolean | undefined;
+  /**
+   * "durable" (the default): a commit is on disk when it resolves; concurrent ones share a sync. "relaxed": it is with
+   * the operating system, so that a killed process loses nothing, but a power cut may take the last commits, whole.
+   */
+  readonly durability?: Durability | undefined;
+  /** How long to wait for another owner of the directory to close it, in milliseconds; 0 by default. */
+  readonly lockTimeout?: number | undefined;
+  /** How many commits readers may hold at a time; a further view waits. 32 by default. */
+  readonly maxSnapshots?: number | undefined;
+  /** How long a view may read after a later commit, in milliseconds; then it fails with `TX_EXPIRED`. 300000 by default. */
+  readonly maxTransactionAge?: number | undefined;
+}
+
+const KNOWN = [
+  "createIfMissing",
+  "readOnly",
+  "durability",
+  "lockTimeout",
+  "maxSnapshots",
+  "maxTransactionAge",
+];
+
+/**
+ * Opens a store. Cost: it reads no rows.
+ *
+ * @param location a directory, or an abstract-level 3 database, open or not; one that was open stays open when the
+ * store closes
+ * @param options see {@link StoreOptions}
+ * @throws DatabaseError `OPTION_INVALID`, `PATH_INVALID`, `STORE_NOT_FOUND`, `STORE_LOCKED`, `LOCK_TIMEOUT`,
+ * `STORE_INVALID`, `STORE_VERSION`, `STORE_DAMAGED`, `STORE_IO`, `ENGINE_UNSUITABLE`
+ */
+export async function openStore(location: string | Level, options: StoreOptions = {}): Promise<Store> {
+  const settings = checkStoreOptions(options);
+  const create = settings.createIfMissing && !settings.readOnly;
+  const engine = await openEngine(location, { createIfMissing: create, lockTimeout: settings.lockTimeout });
+  try {
+    const { permanence, snapshots } = engine.manifest;
+    const commit = await openFormat(engine.level, { create, sync: permanence });
+    const readers = snapshots
+      ? new SnapshotReaders(engine, { ...settings, commit })
+      : new ExclusiveReaders(engine, { commit });
+    return new Store(engine, readers, { ...settings, commit });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+function checkStoreOptions(options: StoreOptions) {
+  checkOptions(options, KNOWN, "openStore()");
+  const settings = {
+    createIfMissing: options.createIfMissing ?? true,
+    readOnly: options.readOnly ?? false,
+    durability: options.durability ?? "durable",
+    lockTimeout: options.lockTimeout ?? 0,
+    maxSnapshots: options.maxSnapshots ?? 32,
+    maxTransactionAge: options.maxTransactionAge ?? 300_000,
+  } as const;
+  for (const name of ["createIfMissing", "readOnly"] as const) {
+    if (typeof settings[name] === "boolean") continue;
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The option ${name} is ${String(settings[name])}. Pass true or false.`,
+    );
+  }
+  if (settings.durability !== "durable" && settings.durability !== "relaxed") {
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The option durability is ${JSON.stringify(settings.durability)}. Pass "durable" or "relaxed".`,
+    );
+  }
+  checkCount(settings.lockTimeout, 0, "The option lockTimeout");
+  checkCount(settings.maxSnapshots, 1, "The option maxSnapshots");
+  checkCount(settings.maxTransactionAge, 1, "The option maxTransactionAge");
+  return settings;
+}

@@ -1,0 +1,45 @@
+import { DatabaseError } from "../errors.ts";
+
+/**
+ * Checks that an options object has no unknown names: a misspelled option must not pass for an absent one.
+ *
+ * @throws DatabaseError `OPTION_INVALID`, with the name and what it may have meant
+ */
+export function checkOptions(options: unknown, known: readonly string[], of: string): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null) {
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The options of ${of} are ${String(options)}. Pass an object, or nothing.`,
+    );
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `${of} has no option ${JSON.stringify(name)}. It has: ${known.join(", ")}.`,
+    );
+  }
+}
+
+/** @throws DatabaseError `OPTION_INVALID` where the value is no integer from `least` on */
+export function checkCount(value: unknown, least: number, name: string): asserts value is number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && (value as number) >= least))
+    return;
+  throw new DatabaseError("OPTION_INVALID", `${name} is ${String(value)}. Pass an integer from ${least} on.`);
+}
+
+/** @throws DatabaseError `OPTION_INVALID` where the value is neither undefined nor an AbortSignal */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new DatabaseError("OPTION_INVALID", "The option signal is no AbortSignal.");
+}
+
+/** @throws DatabaseError `OPTION_INVALID` where the value is no function */
+export function checkFunction(value: unknown, of: string): void {
+  if (typeof value === "function") return;
+  throw new DatabaseError(
+    "OPTION_INVALID",
+    `${of} takes a function, got ${value === null ? "null" : typeof value}.`,
+  );
+}

@@ -1,0 +1,31 @@
+import { abortError } from "../engine/wait-list.ts";
+import { checkFunction, checkOptions, checkSignal } from "./options.ts";
+
+/** How far long work is. */
+export interface Progress {
+  /** Rows done so far; for `compact()` buckets. */
+  readonly done: number;
+  /** How many there are, where that is known beforehand. */
+  readonly total: number | undefined;
+}
+
+/** Options of long work. */
+export interface WorkOptions {
+  /** Cancels the work between two steps, with `ABORTED`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each step. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** @throws DatabaseError `OPTION_INVALID` */
+export function checkWork(options: WorkOptions, of: string): void {
+  checkOptions(options, ["signal", "onProgress"], of);
+  checkSignal(options.signal);
+  if (options.onProgress !== undefined) checkFunction(options.onProgress, "onProgress");
+}
+
+/** Tells how far the work is, and stops it where that is wanted. @throws DatabaseError `ABORTED` */
+export function report(options: WorkOptions, done: number, total?: number): void {
+  options.onProgress?.({ done, total });
+  if (options.signal?.aborted) throw abortError(options.signal);
+}

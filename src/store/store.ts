@@ -1,0 +1,195 @@
+import type { Awaitable } from "../awaitable.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Readers } from "../engine/readers.ts";
+import { DatabaseError } from "../errors.ts";
+import { type BackupOptions, type BackupReport, backup } from "./backup.ts";
+import { type CheckOptions, type CheckReport, check } from "./check.ts";
+import { type CompactOptions, compact } from "./compact.ts";
+import { checkFunction, checkOptions, checkSignal } from "./options.ts";
+import type { Transaction } from "./transaction.ts";
+import { Transactions } from "./transactions.ts";
+
+/** Whether a commit waits until it is on disk, or only until the engine has it. */
+export type Durability = "durable" | "relaxed";
+
+/** Options of {@link Store.update} and {@link Store.view}. */
+export interface TransactionOptions {
+  /** Ends the wait for the transaction's turn; once its callback runs, it has no effect. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link Store.begin}. */
+export interface BeginOptions extends TransactionOptions {
+  /** Whether the transaction can write; false by default. */
+  readonly writable?: boolean | undefined;
+}
+
+/** What {@link Store.stats} tells. */
+export interface StoreStats {
+  /** The number of the last commit. */
+  readonly commit: number;
+  /** Batches written since the store was opened: transactions that commit together share one, and its sync. */
+  readonly commits: number;
+  /** Calls and transactions under way. */
+  readonly open: number;
+  /** Writers that wait for their turn. */
+  readonly waitingWriters: number;
+  /** Snapshots that the engine holds for readers. */
+  readonly snapshots: number;
+  readonly durability: Durability;
+  readonly readOnly: boolean;
+}
+
+/**
+ * An open store: buckets of rows, read and written in transactions. Made by `openStore()`.
+ *
+ * One writer runs at a time, the others wait in line; readers wait for nobody.
+ */
+export class Store implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #readers: Readers;
+  readonly #transactions: Transactions;
+  readonly #durability: Durability;
+  readonly #readOnly: boolean;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(
+    engine: Engine,
+    readers: Readers,
+    settings: { durability: Durability; readOnly: boolean; commit: number },
+  ) {
+    this.#engine = engine;
+    this.#readers = readers;
+    this.#durability = settings.durability;
+    this.#readOnly = settings.readOnly;
+    const sync = settings.durability === "durable" && engine.manifest.permanence;
+    this.#transactions = new Transactions(engine, readers, { ...settings, sync });
+  }
+
+  /**
+   * Runs a writing transaction: commits when the callback returns, rolls back when it throws.
+   *
+   * @param fn gets the transaction, valid until what it returns is settled
+   * @returns what the callback returned, once the commit is durable
+   * @throws what the callback threw; DatabaseError `ABORTED`, `TX_NESTED` within another update, `STORE_CLOSED`,
+   * `STORE_READ_ONLY`, `STORE_FAILED`
+   */
+  async update<T>(fn: (tx: Transaction) => Awaitable<T>, options?: TransactionOptions): Promise<T> {
+    this.#guard(true);
+    const signal = checkCall(fn, options, "update()");
+    return this.#transactions.update(fn, signal);
+  }
+
+  /**
+   * Runs a read-only transaction on the rows of the last commit. Cost: it waits for no writer.
+   *
+   * @param fn gets the transaction, valid until what it returns is settled
+   * @returns what the callback returned
+   * @throws what the callback threw; DatabaseError `ABORTED`, `STORE_CLOSED`, `STORE_FAILED`; later `TX_EXPIRED` from
+   * its reads where it outstays `maxTransactionAge`
+   */
+  async view<T>(fn: (tx: Transaction) => Awaitable<T>, options?: TransactionOptions): Promise<T> {
+    this.#guard(false);
+    const signal = checkCall(fn, options, "view()");
+    return this.#transactions.view(fn, signal);
+  }
+
+  /**
+   * As {@link update}; all calls made in one turn of the event loop run one after another and share one durable commit.
+   * One that throws fails alone.
+   */
+  async batch<T>(fn: (tx: Transaction) => Awaitable<T>): Promise<T> {
+    this.#guard(true);
+    checkCall(fn, undefined, "batch()");
+    return this.#transactions.batch(fn);
+  }
+
+  /**
+   * Begins a hand-driven transaction, to be ended with `commit()` or `rollback()`, or by `await using`. A writer keeps
+   * all others waiting until then.
+   *
+   * @throws DatabaseError as {@link update} and {@link view}
+   */
+  async begin(options: BeginOptions = {}): Promise<Transaction> {
+    this.#guard(options?.writable === true);
+    checkOptions(options, ["writable", "signal"], "begin()");
+    checkSignal(options.signal);
+    return this.#transactions.begin(options.writable === true, options.signal);
+  }
+
+  /** What the store is doing. Cost: none. */
+  stats(): StoreStats {
+    return {
+      commit: this.#transactions.queue.writtenCommit,
+      commits: this.#transactions.queue.groups,
+      open: this.#transactions.open,
+      waitingWriters: this.#transactions.writers.waiting,
+      snapshots: this.#readers.snapshots,
+      durability: this.#durability,
+      readOnly: this.#readOnly,
+    };
+  }
+
+  /**
+   * Walks every row and compares it with what the store knows of its buckets, while work goes on. Cost: it reads
+   * everything, in bounded memory.
+   */
+  check(options: CheckOptions = {}): Promise<CheckReport> {
+    return this.#maintain(() => check(this.#transactions, options));
+  }
+
+  /** Gives the space of deleted rows back, bucket by bucket. Cost: it rewrites what is on disk. */
+  compact(options: CompactOptions = {}): Promise<void> {
+    return this.#maintain(async () => {
+      await this.#transactions.reclaimer.idle;
+      await compact(this.#engine, this.#transactions, options);
+    });
+  }
+
+  /**
+   * Copies the store as it is at this moment into a new directory, while work goes on. The copy is a store of its own;
+   * it appears under its name only when it is whole and on disk.
+   *
+   * @param directory must not exist yet, or be empty
+   * @throws DatabaseError `BACKUP_TARGET`, `ABORTED`, `STORE_IO`
+   */
+  backup(directory: string, options: BackupOptions = {}): Promise<BackupReport> {
+    return this.#maintain(() => backup(this.#transactions, directory, options));
+  }
+
+  async #maintain<T>(work: () => Promise<T>): Promise<T> {
+    this.#transactions.enter();
+    return work().finally(() => this.#transactions.leave());
+  }
+
+  /** Waits for open transactions, then closes the store. Further calls give the same promise. */
+  close(): Promise<void> {
+    this.#closing ??= this.#transactions.close().then(() => this.#engine.close());
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #guard(writes: boolean): void {
+    this.#transactions.guardOpen();
+    if (!writes || !this.#readOnly) return;
+    throw new DatabaseError(
+      "STORE_READ_ONLY",
+      "The store was opened with readOnly: true. Open it without to write.",
+    );
+  }
+}
+
+function checkCall(
+  fn: unknown,
+  options: TransactionOptions | undefined,
+  of: string,
+): AbortSignal | undefined {
+  checkFunction(fn, of);
+  checkOptions(options, ["signal"], of);
+  checkSignal(options?.signal);
+  return options?.signal;
+}

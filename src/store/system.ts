@@ -1,0 +1,100 @@
+import type { Level } from "../engine/level.ts";
+import { DatabaseError } from "../errors.ts";
+import type { Interval } from "../keys/bounds.ts";
+import { encodeKey } from "../keys/codec.ts";
+
+/*
+ * The rows that the store keeps for itself, each a JSON text, in sublevels that no bucket's name can reach:
+ *
+ *   !~store!"format"               format version of what follows
+ *   !~store!"commit"               number of the last commit; part of every commit's batch
+ *   !~store!"buckets"              the last bucket id given
+ *   !~buckets![parent id, name]    { id, prefix, encoding, nested }; the root's id is 0
+ *   !~sequences!id                 the bucket's sequence, where it was ever set
+ *   !~sublevels!prefix             "dropped": rows to be reclaimed; "kept": a moved bucket's, still in use
+ *
+ * A bucket's own rows stand under its prefix, followed by the encoded key: see names.ts and keys/codec.ts.
+ */
+const FORMAT = 1;
+
+export const FORMAT_KEY = "!~store!Jformat";
+export const COMMIT_KEY = "!~store!Jcommit";
+export const LAST_BUCKET_KEY = "!~store!Jbuckets";
+const BUCKETS = "!~buckets!";
+const SEQUENCES = "!~sequences!";
+const SUBLEVELS = "!~sublevels!";
+
+/** The prefixes of the store's own sublevels. */
+export const SYSTEM_PREFIXES: readonly string[] = ["!~store!", BUCKETS, SEQUENCES, SUBLEVELS];
+
+export function bucketKey(parent: number, name: string): string {
+  return BUCKETS + encodeKey([parent, name]);
+}
+
+export function sequenceKey(id: number): string {
+  return SEQUENCES + encodeKey(id);
+}
+
+export function sublevelKey(prefix: string): string {
+  return SUBLEVELS + encodeKey(prefix);
+}
+
+/** The rows of the buckets within a bucket; the names follow as the second parts of their keys. */
+export function bucketsWithin(parent: number): Interval {
+  const open = BUCKETS + encodeKey([parent]).slice(0, -1);
+  return { from: `${open}"`, to: `${open}#` };
+}
+
+/** All rows of a sublevel, without those of sublevels within it. */
+export function rowsOf(prefix: string): Interval {
+  return { from: `${prefix}"`, to: `${prefix.slice(0, -1)}"` };
+}
+
+export const ALL_SEQUENCES: Interval = rowsOf(SEQUENCES);
+export const ALL_SUBLEVELS: Interval = rowsOf(SUBLEVELS);
+export const ALL_BUCKETS: Interval = rowsOf(BUCKETS);
+/** Every row of the engine. */
+export const ALL_ROWS: Interval = { from: "", to: "\u{10ffff}" };
+
+/**
+ * Recognises a store by its format row, or makes one of an engine that is empty.
+ *
+ * @returns the last commit
+ * @throws DatabaseError `STORE_INVALID` for another program's data, `STORE_VERSION` for a format of a later release,
+ * `STORE_NOT_FOUND` for an empty engine where none may be made, `STORE_DAMAGED` where the commit row is missing
+ */
+export async function openFormat(level: Level, options: { create: boolean; sync: boolean }): Promise<number> {
+  const get = (key: string) => level.get<string, string>(key, { keyEncoding: "utf8", valueEncoding: "utf8" });
+  const format = await get(FORMAT_KEY);
+  if (format === undefined) return createFormat(level, options);
+  if (!/^\d+$/.test(format) || Number(format) > FORMAT) {
+    throw new DatabaseError(
+      "STORE_VERSION",
+      `The store has format ${format}, this release reads up to ${FORMAT}. Install a later release of @meshgate/database.`,
+    );
+  }
+  const commit = Number(await get(COMMIT_KEY));
+  if (Number.isSafeInteger(commit)) return commit;
+  throw new DatabaseError(
+    "STORE_DAMAGED",
+    "The store does not tell its last commit: rows are missing. Restore a backup.",
+  );
+}
+
+async function createFormat(level: Level, options: { create: boolean; sync: boolean }): Promise<number> {
+  const [row] = await level.keys({ limit: 1 }).all();
+  if (row !== undefined) {
+    throw new DatabaseError(
+      "STORE_INVALID",
+      "The database holds rows that this library did not write. Pass an empty one, or a sublevel of it.",
+    );
+  }
+  if (!options.create)
+    throw new DatabaseError("STORE_NOT_FOUND", "The database is empty: there is no store in it.");
+  const batch = level.batch();
+  batch.put(FORMAT_KEY, String(FORMAT), { keyEncoding: "utf8", valueEncoding: "utf8" });
+  batch.put(COMMIT_KEY, "0", { keyEncoding: "utf8", valueEncoding: "utf8" });
+  const write: { sync: boolean } = { sync: options.sync };
+  await batch.write(write);
+  return 0;
+}

@@ -1,0 +1,272 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Awaitable } from "../awaitable.ts";
+import { CommitQueue } from "../engine/commit-queue.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { MaintainedLevel } from "../engine/manifest.ts";
+import type { Lease, Memo, Readers } from "../engine/readers.ts";
+import { EngineSource, type Source } from "../engine/source.ts";
+import { WaitList } from "../engine/wait-list.ts";
+import type { WriteSet } from "../engine/write-set.ts";
+import { DatabaseError } from "../errors.ts";
+import { type Base, TransactionCore } from "./core.ts";
+import { Reclaimer } from "./reclaimer.ts";
+import { COMMIT_KEY, sublevelKey } from "./system.ts";
+import { type Ending, Transaction } from "./transaction.ts";
+import { Writers } from "./writers.ts";
+
+/** How the transactions of a store run. */
+export interface TransactionSettings {
+  /** Whether a commit waits until it is on disk. */
+  readonly sync: boolean;
+  readonly readOnly: boolean;
+  /** The last commit that the engine holds. */
+  readonly commit: number;
+}
+
+/** A callback under way, which calls made from it can find; one made later, from a timer say, finds it over. */
+interface Scope {
+  readonly owner: Transactions;
+  /** The callback in which the transaction of another store was begun. */
+  readonly outer: Scope | undefined;
+  open: boolean;
+}
+
+// One for all stores: each further one would make every promise of the process slower for good.
+const currentScope = new AsyncLocalStorage<Scope>();
+
+type Callback<T> = (tx: Transaction) => Awaitable<T>;
+
+/** Runs a store's transactions, and lets it close only when all are over. */
+export class Transactions {
+  readonly queue: CommitQueue;
+  readonly writers: Writers;
+  readonly reclaimer: Reclaimer;
+  readonly #engine: Engine;
+  readonly #readers: Readers;
+  readonly #live: Source;
+  readonly #closers = new WaitList();
+  #batched: (() => Promise<void>)[] = [];
+  #closed = false;
+  /** Calls under way, transactions among them. */
+  #calls = 0;
+
+  constructor(engine: Engine, readers: Readers, settings: TransactionSettings) {
+    this.#engine = engine;
+    this.#readers = readers;
+    this.#live = new EngineSource(engine);
+    this.queue = new CommitQueue(engine.level, readers, {
+      sync: settings.sync,
+      commit: settings.commit,
+      commitRow: (commit) => [COMMIT_KEY, String(commit)],
+      expectsMore: () => this.writers.waiting > 0,
+    });
+    this.reclaimer = new Reclaimer(engine, this.queue, (prefix) => this.#forget(prefix));
+    const base = () => this.#base(this.#live, readers.memo, this.queue.layers());
+    this.writers = new Writers(this.queue, base, () => this.reclaimer.start());
+    if (!settings.readOnly) this.reclaimer.start();
+  }
+
+  get open(): number {
+    return this.#calls;
+  }
+
+  async view<T>(fn: Callback<T>, signal: AbortSignal | undefined): Promise<T> {
+    this.enter();
+    try {
+      const lease = await this.lease(signal);
+      const tx = new Transaction(this.reader(lease));
+      try {
+        // Where commits wait for views, an update within a view would wait for itself.
+        return await (this.#engine.manifest.snapshots ? fn(tx) : this.#scoped(fn, tx));
+      } finally {
+        tx.core.end();
+        lease.release();
+      }
+    } finally {
+      this.leave();
+    }
+  }
+
+  async update<T>(fn: Callback<T>, signal: AbortSignal | undefined): Promise<T> {
+    this.enter();
+    try {
+      this.#refuseNested();
+      await this.writers.takeTurn(signal);
+      const { result, complete } = await this.#run(fn).finally(() => this.writers.passTurn());
+      await complete();
+      return result;
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Runs a writer's callback and seals its writes. The caller has the turn. */
+  async #run<T>(fn: Callback<T>): Promise<{ result: T; complete: () => Promise<void> }> {
+    const tx = this.writers.begin();
+    try {
+      tx.core.guardOpen();
+      const result = await this.#scoped(fn, tx);
+      tx.core.guardOpen();
+      return { result, complete: this.writers.seal(tx) };
+    } finally {
+      tx.core.end();
+    }
+  }
+
+  /** As update, but all calls made in one turn of the event loop go into one commit. */
+  async batch<T>(fn: Callback<T>): Promise<T> {
+    this.enter();
+    try {
+      this.#refuseNested();
+      const { result, complete } = await new Promise<{ result: T; complete: () => Promise<void> }>(
+        (resolve, reject) => {
+          this.#batched.push(() => this.#run(fn).then(resolve, reject));
+          if (this.#batched.length === 1) setImmediate(() => this.#runBatch());
+        },
+      );
+      await complete();
+      return result;
+    } finally {
+      this.leave();
+    }
+  }
+
+  async #runBatch(): Promise<void> {
+    await this.writers.takeTurn();
+    const release = this.queue.hold();
+    const batched = this.#batched;
+    this.#batched = [];
+    // One that fails leaves nothing behind, so the others need not run again.
+    for (const run of batched) await run();
+    this.writers.passTurn();
+    release();
+  }
+
+  async begin(writable: boolean, signal: AbortSignal | undefined): Promise<Transaction> {
+    this.enter();
+    try {
+      if (writable) {
+        this.#refuseNested();
+        await this.writers.takeTurn(signal);
+        return this.writers.begin(this.#writerEnding());
+      }
+      const lease = await this.lease(signal);
+      return new Transaction(this.reader(lease), this.#readerEnding(lease));
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+  }
+
+  #writerEnding(): Ending {
+    const end = () => {
+      this.writers.passTurn();
+      this.leave();
+    };
+    return {
+      commit: (tx) => {
+        const complete = this.writers.seal(tx);
+        this.writers.passTurn();
+        return complete().finally(() => this.leave());
+      },
+      rollback: (tx) => {
+        tx.core.end();
+        end();
+      },
+    };
+  }
+
+  #readerEnding(lease: Lease): Ending {
+    return {
+      commit: () => Promise.resolve(), // Refused before: a reader cannot write.
+      rollback: (tx) => {
+        tx.core.end();
+        lease.release();
+        this.leave();
+      },
+    };
+  }
+
+  /** A reader's hold on the last commit. */
+  async lease(signal?: AbortSignal, pinned = false): Promise<Lease> {
+    if (this.queue.failure !== undefined) throw this.queue.failure;
+    return this.#readers.acquire(signal, pinned);
+  }
+
+  /** The core of a transaction that reads at a lease. */
+  reader(lease: Lease): TransactionCore {
+    return new TransactionCore(lease.commit, this.#base(lease.source, lease.memo, []), false);
+  }
+
+  #base(source: Source, memo: Memo, layers: readonly WriteSet[]): Base {
+    const level = this.#engine.level as MaintainedLevel;
+    return {
+      source,
+      memo,
+      layers,
+      failure: () => this.queue.failure,
+      approximateSize: this.#engine.manifest.approximateSize
+        ? (from, to) => level.approximateSize(from, to, { keyEncoding: "utf8" })
+        : undefined,
+    };
+  }
+
+  /** Calls back within a scope by which a nested update is known. */
+  async #scoped<T>(fn: Callback<T>, tx: Transaction): Promise<T> {
+    let outer = currentScope.getStore();
+    while (outer?.open === false) outer = outer.outer; // A callback that is over must not be kept in memory.
+    const scope: Scope = { owner: this, outer, open: true };
+    try {
+      return await currentScope.run(scope, fn, tx);
+    } finally {
+      scope.open = false;
+    }
+  }
+
+  #refuseNested(): void {
+    for (let scope = currentScope.getStore(); scope !== undefined; scope = scope.outer) {
+      if (!scope.open || scope.owner !== this) continue;
+      throw new DatabaseError(
+        "TX_NESTED",
+        "A writing transaction was asked for within the callback of another, and would wait for it forever. Use the transaction that the callback has.",
+      );
+    }
+  }
+
+  async #forget(prefix: string): Promise<void> {
+    await this.writers.takeTurn();
+    const tx = this.writers.begin();
+    tx.core.set(sublevelKey(prefix), null);
+    const complete = this.writers.seal(tx);
+    this.writers.passTurn();
+    await complete();
+  }
+
+  /** @throws DatabaseError `STORE_CLOSED`, `STORE_FAILED` */
+  guardOpen(): void {
+    if (this.#closed) {
+      throw new DatabaseError("STORE_CLOSED", "The store is closed. Open it again with openStore().");
+    }
+    if (this.queue.failure !== undefined) throw this.queue.failure;
+  }
+
+  /** Registers a call, for which `close()` waits. */
+  enter(): void {
+    this.guardOpen();
+    this.#calls++;
+  }
+
+  leave(): void {
+    this.#calls--;
+    if (this.#calls === 0) this.#closers.wakeAll();
+  }
+
+  /** Refuses new calls, and resolves when those under way are over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#calls > 0) await this.#closers.wait(undefined);
+    await this.reclaimer.stop();
+    await this.queue.settled().catch(() => undefined);
+    this.#readers.close();
+  }
+}

@@ -1,0 +1,89 @@
+import type { Format, Value } from "../engine/level.ts";
+import { DatabaseError } from "../errors.ts";
+import { toJson } from "./json.ts";
+
+/** How a bucket keeps its values. */
+export type Encoding = "json" | "utf8" | "bytes";
+
+/** Writes and reads the values of a bucket. */
+export interface ValueCodec {
+  readonly encoding: Encoding;
+  readonly format: Format;
+  /** @throws DatabaseError `VALUE_INVALID`, `VALUE_TOO_LARGE` */
+  encode(value: unknown): Value;
+  /** @throws anything where the stored value is not of this encoding */
+  decode(stored: Value): unknown;
+}
+
+/** The size limit of a value in bytes, as in bbolt. */
+export const MAX_VALUE_BYTES: number = 2 ** 31 - 2;
+
+const json: ValueCodec = {
+  encoding: "json",
+  format: "utf8",
+  encode: (value) => limited(toJson(value)),
+  decode: (stored) => JSON.parse(stored as string),
+};
+
+const utf8: ValueCodec = {
+  encoding: "utf8",
+  format: "utf8",
+  encode: (value) => {
+    if (typeof value !== "string") throw wrongType(value, "utf8", "a string");
+    if (!value.isWellFormed()) {
+      throw new DatabaseError(
+        "VALUE_INVALID",
+        "The value has a lone surrogate, which UTF-8 cannot hold. Pass well-formed text.",
+      );
+    }
+    return limited(value);
+  },
+  decode: (stored) => stored,
+};
+
+const bytes: ValueCodec = {
+  encoding: "bytes",
+  format: "view",
+  encode: (value) => {
+    if (!(value instanceof Uint8Array)) throw wrongType(value, "bytes", "a Uint8Array");
+    // Kept as they are now: the caller may use the array again before the commit.
+    return new Uint8Array(limited(value));
+  },
+  decode: (stored) => {
+    const view = stored as Uint8Array;
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  },
+};
+
+const codecs: Record<Encoding, ValueCodec> = { json, utf8, bytes };
+
+/** The codec of an encoding. @throws DatabaseError `OPTION_INVALID` for another name */
+export function codecOf(encoding: Encoding): ValueCodec {
+  if (Object.hasOwn(codecs, encoding)) return codecs[encoding];
+  throw new DatabaseError(
+    "OPTION_INVALID",
+    `The encoding ${JSON.stringify(encoding)} is unknown. Use "json", "utf8" or "bytes".`,
+  );
+}
+
+function limited<T extends Value>(value: T): T {
+  // A UTF-16 unit takes at most three bytes.
+  if (value.length * 3 > MAX_VALUE_BYTES) {
+    const size = typeof value === "string" ? Buffer.byteLength(value) : value.length;
+    if (size > MAX_VALUE_BYTES) {
+      throw new DatabaseError(
+        "VALUE_TOO_LARGE",
+        `The value takes ${size} bytes, the limit is ${MAX_VALUE_BYTES}. Split it over several keys.`,
+      );
+    }
+  }
+  return value;
+}
+
+function wrongType(value: unknown, encoding: Encoding, wanted: string): DatabaseError {
+  const got = value === null ? "null" : typeof value;
+  return new DatabaseError(
+    "VALUE_INVALID",
+    `A bucket with encoding "${encoding}" takes ${wanted}, got ${got}.`,
+  );
+}

@@ -1,0 +1,27 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const config: ViteUserConfig = defineConfig({
+  resolve: { alias: { "@meshgate/database": at("../src/index.ts") } },
+  test: {
+    root: at(".."),
+    include: ["test/**/*.test.ts"],
+    typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: at("../tsconfig.json") },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // A file is a process: stores under test hold real locks and are killed for real.
+    pool: "forks",
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text", "json-summary"],
+      reportsDirectory: at("../coverage"),
+      thresholds: { lines: 95 },
+    },
+  },
+});
+
+// biome-ignore lint/style/noDefaultExport: the test runner reads its configuration from the default export
+export default config;
