@@ -6,7 +6,7 @@ export {
   type OpenErrorCode,
   type TransactionErrorCode,
 } from "./errors.ts";
-export type { KeyBounds } from "./keys/bounds.ts";
+export type { KeyBounds, KeyPrefix } from "./keys/bounds.ts";
 export { decodeKey, encodeKey, type Key } from "./keys/codec.ts";
 export type { BackupOptions, BackupReport } from "./store/backup.ts";
 export type { Bucket, BucketStats } from "./store/bucket.ts";

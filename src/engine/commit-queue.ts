@@ -122,10 +122,11 @@ export class CommitQueue {
   /** Deletes rows that no transaction can reach any more. @returns resolves when the engine has done it */
   purge(keys: readonly string[]): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#gathering ??= new Group(new WriteSet());
-    for (const key of keys) this.#gathering.purged.push(key);
+    const group = this.#gathering ?? new Group(new WriteSet());
+    this.#gathering = group;
+    for (const key of keys) group.purged.push(key);
     this.#schedule();
-    return this.#gathering.done;
+    return group.done;
   }
 
   /** Resolves when all that was sealed so far is in the engine. */

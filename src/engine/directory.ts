@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { DatabaseError } from "../errors.ts";
 import { openError } from "./engine-errors.ts";
@@ -27,7 +27,7 @@ export async function openDirectory(path: string, options: DirectoryOptions): Pr
   const directory = await findDirectory(path, options.createIfMissing);
   const lock = await DirectoryLock.acquire(directory, options.lockTimeout);
   try {
-    await preflight(directory);
+    await preflight(directory, options.createIfMissing);
     const level = new ClassicLevel(directory, { createIfMissing: options.createIfMissing });
     await level.open();
     return { level, lock };
@@ -46,7 +46,7 @@ async function findDirectory(path: string, createIfMissing: boolean): Promise<st
     );
   }
   try {
-    if (createIfMissing) await mkdir(path, { recursive: true });
+    if (createIfMissing) await makeDirectory(resolve(path));
     const directory = await realpath(resolve(path));
     if ((await stat(directory)).isDirectory()) return directory;
   } catch (error) {
@@ -65,16 +65,32 @@ async function findDirectory(path: string, createIfMissing: boolean): Promise<st
   );
 }
 
+/** Makes a directory and its parents. Node's own recursive mkdir never returns below a parent like /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await make();
+  }
+}
+
 /**
  * Refuses a directory that LevelDB would take for a new one, wiping the data that is there.
  *
  * LevelDB decides by the file CURRENT alone.
  */
-async function preflight(directory: string): Promise<void> {
+async function preflight(directory: string, createIfMissing: boolean): Promise<void> {
   const files = await readdir(directory);
   if (!files.includes("CURRENT")) {
     const data = files.filter((file) => DATA_FILE.test(file));
-    if (data.length === 0) return;
+    if (data.length === 0 && createIfMissing) return;
+    if (data.length === 0) throw new DatabaseError("STORE_NOT_FOUND", `There is no store at ${directory}.`);
     throw new DatabaseError(
       "STORE_DAMAGED",
       `${directory} has data files (${data.slice(0, 3).join(", ")}…) but no file CURRENT, which names its manifest. Restore CURRENT or a backup: opened like this, the data would be deleted.`,

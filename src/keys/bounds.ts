@@ -2,14 +2,19 @@ import { DatabaseError } from "../errors.ts";
 import { encodeBound, type Key } from "./codec.ts";
 import { compareKeys } from "./order.ts";
 
+/** A key, or for tuples also the first parts of one: `["t"]` and `["t", 1]` for `[string, number]`. */
+export type KeyPrefix<K extends Key> = K extends readonly [...infer First extends Key[], Key]
+  ? K | KeyPrefix<First>
+  : K;
+
 /** Which keys a range covers: those that satisfy every bound that is given. */
-export interface KeyBounds {
+export interface KeyBounds<K extends Key = Key> {
   /** Only tuples that begin with these parts (the tuple itself too), or strings that begin with this text. */
-  readonly prefix?: Key | undefined;
-  readonly gt?: Key | undefined;
-  readonly gte?: Key | undefined;
-  readonly lt?: Key | undefined;
-  readonly lte?: Key | undefined;
+  readonly prefix?: KeyPrefix<K> | undefined;
+  readonly gt?: KeyPrefix<K> | undefined;
+  readonly gte?: KeyPrefix<K> | undefined;
+  readonly lt?: KeyPrefix<K> | undefined;
+  readonly lte?: KeyPrefix<K> | undefined;
 }
 
 /** A half-open interval of encoded keys: `from` belongs to it, `to` does not. Empty where from >= to. */

@@ -90,14 +90,20 @@ function encodeTuple(parts: readonly unknown[], path: string, depth: number): st
   for (let i = 0; i < parts.length; i++) {
     if (i > 0) encoded += '"';
     const part = parts[i];
-    // A path is spelled out only where something is wrong: most keys are not.
-    encoded += isPlain(part) ? `J${part}` : encodePart(part, `${path}[${i}]`, depth + 1);
+    // Plain text and integers are most parts: for these no path is spelled out, and nothing is checked twice.
+    if (isPlainText(part)) encoded += `J${part}`;
+    else if (isPositiveInteger(part)) encoded += encodePositiveInteger(part);
+    else encoded += encodePart(part, `${path}[${i}]`, depth + 1);
   }
   return `${encoded}!`;
 }
 
-function isPlain(part: unknown): part is string {
+function isPlainText(part: unknown): part is string {
   return typeof part === "string" && !ESCAPABLE.test(part) && part.isWellFormed();
+}
+
+function isPositiveInteger(part: unknown): part is number {
+  return typeof part === "number" && part > 0 && Number.isSafeInteger(part);
 }
 
 function encodeDate(date: Date, path: string): string {
@@ -107,7 +113,7 @@ function encodeDate(date: Date, path: string): string {
 }
 
 function encodeNumber(value: number, path: string): string {
-  if (value > 0 && Number.isSafeInteger(value)) return encodePositiveInteger(value);
+  if (isPositiveInteger(value)) return encodePositiveInteger(value);
   if (Number.isNaN(value)) throw invalid(path, "NaN", "Pass a number.");
   if (Object.is(value, -0)) throw invalid(path, "-0, which would read back as 0", "Pass 0.");
   return charwise.number.encode(value);
@@ -146,24 +152,19 @@ function describe(value: unknown): string {
 /**
  * Decodes what {@link encodeKey} gave.
  *
+ * @param encoded the encoded key, or text that ends with it
+ * @param start where in it the encoded key begins
  * @returns the key as it was written
  * @throws DatabaseError `DATA_CORRUPT` where the string is no encoded key
  */
-export function decodeKey(encoded: string): Key {
-  switch (encoded.charCodeAt(0)) {
-    case 74: // J
-      return encoded.slice(1);
-    case 75: {
-      // K
-      const end = encoded.length - 1;
-      const reader = { text: encoded, at: 0 };
-      const key = readTuple(reader);
-      if (reader.at === end + 1) return key;
-      throw corrupt(encoded);
-    }
-    default:
-      return decodeScalar(encoded, 0, encoded.length);
-  }
+export function decodeKey(encoded: string, start = 0): Key {
+  const letter = encoded.charCodeAt(start);
+  if (letter === 74) return encoded.slice(start + 1); // J
+  if (letter !== 75) return decodeScalar(encoded, start, encoded.length); // K
+  const reader: Reader = { text: encoded, at: start };
+  const key = readTuple(reader, 0);
+  if (reader.at === encoded.length) return key;
+  throw corrupt(encoded);
 }
 
 interface Reader {
@@ -172,8 +173,9 @@ interface Reader {
   at: number;
 }
 
-function readTuple(reader: Reader): Key[] {
+function readTuple(reader: Reader, depth: number): Key[] {
   const { text } = reader;
+  if (depth === MAX_DEPTH) throw corrupt(text);
   const parts: Key[] = [];
   reader.at++; // K
   if (text.charCodeAt(reader.at) === 33) {
@@ -181,7 +183,7 @@ function readTuple(reader: Reader): Key[] {
     return parts;
   }
   while (true) {
-    parts.push(text.charCodeAt(reader.at) === 75 ? readTuple(reader) : readPart(reader));
+    parts.push(text.charCodeAt(reader.at) === 75 ? readTuple(reader, depth + 1) : readPart(reader));
     const separator = text.charCodeAt(reader.at++);
     if (separator === 33) return parts; // !
     if (separator !== 34) throw corrupt(text); // "
@@ -190,22 +192,31 @@ function readTuple(reader: Reader): Key[] {
 
 function readPart(reader: Reader): Key {
   const { text, at } = reader;
+  const isText = text.charCodeAt(at) === 74; // J
   let end = at + 1;
-  while (end < text.length && !(text.charCodeAt(end) === 33 || text.charCodeAt(end) === 34)) end++;
+  let escaped = false;
+  for (; end < text.length; end++) {
+    const unit = text.charCodeAt(end);
+    if (unit > 35) continue;
+    if (unit === 33 || unit === 34) break; // ! "
+    if (unit === 35) escaped = true;
+    else if (isText) throw corrupt(text); // would stand escaped
+  }
   reader.at = end;
-  if (text.charCodeAt(at) !== 74) return decodeScalar(text, at, end);
+  if (!isText) return decodeScalar(text, at, end);
   const part = text.slice(at + 1, end);
-  return part.includes("#") ? part.replace(/#(.)/gs, unescapeUnit) : part;
+  return escaped ? unescapePart(part) : part;
 }
 
-function unescapeUnit(_: string, unit: string): string {
-  return String.fromCharCode(unit.charCodeAt(0) - 0x40);
+function unescapePart(part: string): string {
+  if (/#(?![@-c])/.test(part)) throw corrupt(part);
+  return part.replace(/#(.)/g, (_, unit: string) => String.fromCharCode(unit.charCodeAt(0) - 0x40));
 }
 
 function decodeScalar(text: string, start: number, end: number): Key {
   const letter = text.charCodeAt(start);
-  if (letter === 71 && end - start > 1) return new Date(decodeNumber(text, start + 1, end)); // G
   if (letter === 68 || letter === 70) return decodeNumber(text, start, end); // D, F
+  if (letter === 71) return decodeDate(text, start, end); // G
   if (end - start === 1) {
     if (letter === 65) return null; // A
     if (letter === 66) return false; // B
@@ -214,19 +225,49 @@ function decodeScalar(text: string, start: number, end: number): Key {
   throw corrupt(text);
 }
 
+function decodeDate(text: string, start: number, end: number): Date {
+  const time = decodeNumber(text, start + 1, end);
+  const date = new Date(time);
+  if (date.getTime() !== time) throw corrupt(text);
+  return date;
+}
+
 function decodeNumber(text: string, start: number, end: number): number {
-  // "FE" + three digits + "M": a positive number, whose mantissa stands as decimal digits.
+  const integer = decodePositiveInteger(text, start, end);
+  if (integer !== undefined) return integer;
+  const digits = text.slice(start, end);
+  const value = charwise.number.decode(digits);
+  // charwise reads almost anything: only what it would write is a key.
+  if (typeof value === "number" && !Number.isNaN(value) && charwise.number.encode(value) === digits)
+    return value;
+  throw corrupt(text);
+}
+
+/** Undoes {@link encodePositiveInteger} up to fifteen digits; undefined for anything else. */
+function decodePositiveInteger(text: string, start: number, end: number): number | undefined {
+  const digit = (at: number) => text.charCodeAt(at) - 48;
   if (
-    text.charCodeAt(start) === 70 &&
-    text.charCodeAt(start + 5) === 77 &&
-    text.charCodeAt(start + 2) !== 32
+    !text.startsWith("FE5", start) ||
+    text.charCodeAt(start + 5) !== 77 ||
+    text.charCodeAt(start + 7) !== 46
   ) {
-    const value = Number(`${text.slice(start + 6, end)}e${Number(text.slice(start + 2, start + 5)) - 500}`);
-    if (!Number.isNaN(value)) return value;
+    return undefined;
   }
-  const value = charwise.number.decode(text.slice(start, end));
-  if (typeof value !== "number" || Number.isNaN(value)) throw corrupt(text);
-  return value;
+  const [tens, ones] = [digit(start + 3), digit(start + 4)];
+  const exponent = tens * 10 + ones;
+  let value = digit(start + 6);
+  if (!((tens === 0 || tens === 1) && ones >= 0 && ones <= 9 && exponent < 15)) return undefined;
+  if (!(value > 0 && value < 10)) return undefined;
+  const fraction = start + 8;
+  /** Where the mantissa's zeros begin. */
+  let zeros = fraction;
+  for (let at = fraction; at < fraction + exponent; at++) {
+    const next = digit(at);
+    if (!(next >= 0 && next <= 9)) return undefined;
+    if (next > 0) zeros = at + 1;
+    value = value * 10 + next;
+  }
+  return end === zeros + PAD.length && text.startsWith(PAD, zeros) ? value : undefined;
 }
 
 function corrupt(text: string): DatabaseError {

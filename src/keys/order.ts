@@ -23,7 +23,7 @@ function compareUnits(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Lifts surrogates above the rest of the Basic Multilingual Plane, where UTF-8 puts them. */
+/** Lifts surrogates above all other units, where UTF-8 puts the characters that they make up. */
 function rank(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit;
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2800 : unit;
 }

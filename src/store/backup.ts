@@ -88,7 +88,7 @@ async function putAll(level: Level, rows: readonly Row[]): Promise<void> {
 }
 
 async function freeTarget(directory: string): Promise<string> {
-  if (typeof directory !== "string" || directory === "") {
+  if (typeof directory !== "string" || directory === "" || directory.includes("\0")) {
     throw new DatabaseError(
       "PATH_INVALID",
       "A backup needs the path of a directory that does not exist yet.",

@@ -9,7 +9,8 @@ import { type BucketState, pathOf } from "./bucket-state.ts";
 import { bucketNames, findBucket } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { Cursor } from "./cursor.ts";
-import { checkFunction } from "./options.ts";
+import { MAX_NAME_BYTES } from "./names.ts";
+import { checkFunction, show } from "./options.ts";
 import { Range } from "./range.ts";
 import { type RangeOptions, toRowRange } from "./range-options.ts";
 import { readSequence, writeSequence } from "./sequence.ts";
@@ -64,6 +65,8 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
   /** Reads the values of many keys, in their order; undefined where there is none. */
   async getMany(keys: readonly K[]): Promise<(V | undefined)[]> {
     this.guard();
+    if (!Array.isArray(keys))
+      throw new DatabaseError("KEY_INVALID", `getMany() takes an array of keys, got ${show(keys)}.`);
     const wholeKeys = keys.map((key) => this.#prefix + encodeKey(key));
     const values = await this.core.getMany(wholeKeys, this.#codec.format);
     this.guard();
@@ -105,7 +108,8 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
 
   #write(key: K, encodedKey: string, write: Write): Awaitable<void> {
     const wholeKey = this.#prefix + encodedKey;
-    if (!this.state.record.nested || typeof key !== "string") return this.core.set(wholeKey, write);
+    const mayBeBucket = this.state.record.nested && typeof key === "string" && key.length <= MAX_NAME_BYTES;
+    if (!mayBeBucket) return this.core.set(wholeKey, write);
     // Keys and the buckets within share one name space, as in bbolt.
     return chain(findBucket(this.core, this.state, key), (found) => {
       if (found !== undefined) throw notAValue(key, this.state);
@@ -114,42 +118,42 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
   }
 
   /** The rows between two bounds, as `[key, value]`. @throws DatabaseError `OPTION_INVALID`, `KEY_INVALID` */
-  range(options?: RangeOptions): Range<[key: K, value: V]> {
+  range(options?: RangeOptions<K>): Range<[key: K, value: V]> {
     this.guard();
     const skip = this.#prefix.length;
     return this.#rangeOf(options, { keys: true, values: true }, (row) => [
-      decodeKey(row[0].slice(skip)) as K,
+      decodeKey(row[0], skip) as K,
       this.#decode(row[0], row[1]) as V,
     ]);
   }
 
   /** The keys between two bounds. */
-  keys(options?: RangeOptions): Range<K> {
+  keys(options?: RangeOptions<K>): Range<K> {
     this.guard();
     const skip = this.#prefix.length;
-    return this.#rangeOf(options, { keys: true, values: false }, (row) => decodeKey(row[0].slice(skip)) as K);
+    return this.#rangeOf(options, { keys: true, values: false }, (row) => decodeKey(row[0], skip) as K);
   }
 
   /** The values between two bounds, in the order of their keys. Cheaper than {@link range}. */
-  values(options?: RangeOptions): Range<V> {
+  values(options?: RangeOptions<K>): Range<V> {
     this.guard();
     return this.#rangeOf(options, { keys: false, values: true }, (row) => this.#decode(row[0], row[1]) as V);
   }
 
   #rangeOf<T>(
-    options: RangeOptions | undefined,
+    options: RangeOptions<K> | undefined,
     want: { keys: boolean; values: boolean },
     decode: (row: Row) => T,
   ): Range<T> {
-    const rows = toRowRange(this.#prefix, this.#codec, options, want);
+    const rows = toRowRange(this.#prefix, this.#codec, options as RangeOptions, want);
     return new Range(this.core, { rows, decode, guard: () => this.guard() });
   }
 
   /** Counts the rows between two bounds. Cost: it walks their keys. */
-  async count(options?: RangeOptions): Promise<number> {
+  async count(options?: RangeOptions<K>): Promise<number> {
     this.guard();
     const reader = this.core.read(
-      toRowRange(this.#prefix, this.#codec, options, { keys: true, values: false }),
+      toRowRange(this.#prefix, this.#codec, options as RangeOptions, { keys: true, values: false }),
     );
     try {
       for (let count = 0; ; ) {

@@ -153,6 +153,6 @@ export async function bucketNames(core: TransactionCore, parent: BucketState): P
 
 /** The bucket's name in the key of its record. */
 export function nameInKey(key: string): string {
-  const [, name] = decodeKey(key.slice(key.indexOf("!", 1) + 1)) as [number, string];
+  const [, name] = decodeKey(key, key.indexOf("!", 1) + 1) as [number, string];
   return name;
 }

@@ -87,7 +87,7 @@ class Checker {
   #learnBucket(key: string, value: Value): void {
     try {
       const record = parseRecord(utf8.decode(value as Uint8Array));
-      const [parent] = decodeKey(key.slice("!~buckets!".length)) as [number];
+      const [parent] = decodeKey(key, "!~buckets!".length) as [number];
       const twin = this.#buckets.get(record.prefix);
       if (twin !== undefined) this.#problem(key, `shares its sublevel with the bucket of id ${twin.id}`);
       this.#buckets.set(record.prefix, record);
@@ -124,7 +124,7 @@ class Checker {
   async #flaw(core: TransactionCore, key: string, value: Uint8Array): Promise<string | undefined> {
     const prefix = prefixOf(key);
     try {
-      const decoded = decodeKey(key.slice(prefix.length));
+      const decoded = decodeKey(key, prefix.length);
       if (prefix + encodeKey(decoded) !== key) return "has a key that this library would write otherwise";
     } catch {
       return "has a key that this library does not write";

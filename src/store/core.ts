@@ -93,7 +93,8 @@ export class TransactionCore {
   }
 
   set(key: string, write: Write): void {
-    this.guardWritable().set(key, write);
+    const writes = this.#open && this.writes !== undefined ? this.writes : this.guardWritable();
+    writes.set(key, write);
     this.version++;
   }
 

@@ -7,6 +7,7 @@ import { compareKeys } from "../keys/order.ts";
 import type { BucketState } from "./bucket-state.ts";
 import { nameInKey } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
+import { MAX_NAME_BYTES } from "./names.ts";
 import { bucketKey, bucketsWithin } from "./system.ts";
 
 /** A row, or a bucket within (which has no value). */
@@ -114,8 +115,12 @@ function foundName(row: Row | undefined): Found | undefined {
 /** The records of the buckets within whose names, as encoded keys, lie in the interval. */
 function namesBetween(parent: number, { from, to }: Interval): Interval {
   const all = bucketsWithin(parent);
-  // A name's key is "J" and the name. Left open, its bound lies right below the records of the names from it on.
-  const bound = (encoded: string) => bucketKey(parent, encoded.slice(1)).slice(0, -1);
+  // A name's key is "J" and the name. Left open, its bound lies right below the records of the names from it on. No
+  // name is longer than the limit, so that what a longer bound has beyond cannot matter.
+  const bound = (encoded: string) => {
+    const text = encoded.slice(1, MAX_NAME_BYTES + 2);
+    return bucketKey(parent, text.isWellFormed() ? text : text.slice(0, -1)).slice(0, -1);
+  };
   return {
     from: from <= "J" ? all.from : from < "K" ? bound(from) : all.to,
     to: to <= "J" ? all.from : to < "K" ? bound(to) : all.to,

@@ -1,4 +1,5 @@
 import { DatabaseError } from "../errors.ts";
+import { show } from "./options.ts";
 
 const MAX_DEPTH = 500;
 
@@ -28,7 +29,7 @@ export function toJson(value: unknown): string {
   } catch (cause) {
     throw new DatabaseError(
       "VALUE_INVALID",
-      `The value could not be read: ${String(cause)}. Pass plain data.`,
+      `The value could not be read: ${show(cause)}. Pass plain data.`,
       { cause },
     );
   }
@@ -60,27 +61,44 @@ function findFlaw(value: unknown, depth: number, findings: Findings): Flaw | und
 }
 
 function arrayFlaw(array: readonly unknown[], depth: number, findings: Findings): Flaw | undefined {
+  if (Object.getPrototypeOf(array) !== Array.prototype) {
+    return { path: [], what: `not a plain array${className(array)}` };
+  }
   for (let i = 0; i < array.length; i++) {
     const flaw = findFlaw(array[i], depth + 1, findings);
     if (flaw !== undefined) return within(flaw, i);
   }
-  if (Object.keys(array).length === array.length) return undefined;
-  return { path: [], what: "an array with named properties" };
+  // Its items, and "length".
+  return Reflect.ownKeys(array).length === array.length + 1 ? undefined : hiddenFlaw(array);
 }
 
 function objectFlaw(object: object, depth: number, findings: Findings): Flaw | undefined {
   const prototype = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) {
-    return { path: [], what: `not a plain object (${prototype.constructor?.name || "a class instance"})` };
+    return { path: [], what: `not a plain object${className(object)}` };
   }
-  for (const key of Object.keys(object)) {
+  let fields = 0;
+  // Unlike Object.keys, for-in makes no array; what else it may meet, inherited fields, could only be refused.
+  for (const key in object) {
     const flaw = findFlaw((object as Record<string, unknown>)[key], depth + 1, findings);
     if (flaw !== undefined) return within(flaw, key);
+    fields++;
   }
-  const symbols = Object.getOwnPropertySymbols(object);
-  return symbols.length === 0
-    ? undefined
-    : { path: [], what: `an object with the key ${String(symbols[0])}` };
+  return Reflect.ownKeys(object).length === fields ? undefined : hiddenFlaw(object);
+}
+
+/** Tells of the property of an array or object that JSON does not see. */
+function hiddenFlaw(object: object): Flaw {
+  const symbol = Object.getOwnPropertySymbols(object)[0];
+  if (symbol !== undefined) return { path: [], what: `something with the key ${String(symbol)}` };
+  if (Array.isArray(object)) return { path: [], what: "an array with named properties" };
+  const hidden = Object.getOwnPropertyNames(object).find((name) => !Object.keys(object).includes(name));
+  return { path: [], what: `an object with the hidden property ${JSON.stringify(hidden)}` };
+}
+
+function className(object: object): string {
+  const made = object.constructor;
+  return typeof made === "function" && made.name !== "" ? ` (${made.name})` : "";
 }
 
 function within(flaw: Flaw, step: string | number): Flaw {
@@ -89,13 +107,11 @@ function within(flaw: Flaw, step: string | number): Flaw {
 }
 
 function spell(path: readonly (string | number)[]): string {
-  const steps = path
-    .slice(0, 20)
-    .map((step) => (/^[\w$]+$/.test(String(step)) ? `.${step}` : `[${JSON.stringify(step)}]`));
-  return `${steps
-    .join("")
-    .replace(/^\./, "")
-    .replace(/\.(\d+)(?=\.|\[|$)/g, "[$1]")}${path.length > 20 ? "…" : ""}`;
+  const steps = path.slice(0, 20).map((step) => {
+    if (typeof step === "number") return `[${step}]`;
+    return /^[A-Za-z_$][\w$]*$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
+  });
+  return `${steps.join("").replace(/^\./, "")}${path.length > 20 ? "…" : ""}`;
 }
 
 /** As JSON.stringify for a value without flaws, but for -0. */

@@ -10,7 +10,10 @@ import { DatabaseError } from "../errors.ts";
  * Names that begin with "~" are therefore free for the library's own sublevels.
  */
 const PLAIN = /^[#$&-}]+$/;
-const MAX_NAME_BYTES = 1024;
+/** The size limit of a name in UTF-8 bytes. */
+export const MAX_NAME_BYTES = 1024;
+/** The size limit of a sublevel's prefix: each row's key begins with it. */
+const MAX_PREFIX = 16384;
 
 /**
  * Checks a bucket's name.
@@ -33,9 +36,18 @@ export function checkName(name: unknown): asserts name is string {
   }
 }
 
-/** The prefix of a bucket's sublevel within its parent's; `id` where the plain one is taken. */
+/**
+ * The prefix of a bucket's sublevel within its parent's; `id` where the plain one is taken.
+ *
+ * @throws DatabaseError `BUCKET_NAME_INVALID` where the names of all buckets around it grow too long
+ */
 export function childPrefix(parentPrefix: string, name: string, id?: number): string {
-  return `${parentPrefix}!${escapeName(name)}${id === undefined ? "" : `~${id}`}!`;
+  const prefix = `${parentPrefix}!${escapeName(name)}${id === undefined ? "" : `~${id}`}!`;
+  if (prefix.length <= MAX_PREFIX) return prefix;
+  throw new DatabaseError(
+    "BUCKET_NAME_INVALID",
+    `The names from the top level down to the bucket take ${prefix.length} bytes, the limit is ${MAX_PREFIX}. Nest less deeply.`,
+  );
 }
 
 function escapeName(name: string): string {

@@ -2,7 +2,7 @@ import { openEngine } from "../engine/engine.ts";
 import type { Level } from "../engine/level.ts";
 import { ExclusiveReaders, SnapshotReaders } from "../engine/readers.ts";
 import { DatabaseError } from "../errors.ts";
-import { checkCount, checkOptions } from "./options.ts";
+import { checkBoolean, checkCount, checkOptions, show } from "./options.ts";
 import { type Durability, Store } from "./store.ts";
 import { openFormat } from "./system.ts";
 
@@ -70,17 +70,12 @@ function checkStoreOptions(options: StoreOptions) {
     maxSnapshots: options.maxSnapshots ?? 32,
     maxTransactionAge: options.maxTransactionAge ?? 300_000,
   } as const;
-  for (const name of ["createIfMissing", "readOnly"] as const) {
-    if (typeof settings[name] === "boolean") continue;
-    throw new DatabaseError(
-      "OPTION_INVALID",
-      `The option ${name} is ${String(settings[name])}. Pass true or false.`,
-    );
-  }
+  checkBoolean(settings.createIfMissing, "The option createIfMissing");
+  checkBoolean(settings.readOnly, "The option readOnly");
   if (settings.durability !== "durable" && settings.durability !== "relaxed") {
     throw new DatabaseError(
       "OPTION_INVALID",
-      `The option durability is ${JSON.stringify(settings.durability)}. Pass "durable" or "relaxed".`,
+      `The option durability is ${show(settings.durability)}. Pass "durable" or "relaxed".`,
     );
   }
   checkCount(settings.lockTimeout, 0, "The option lockTimeout");

@@ -1,5 +1,13 @@
 import { DatabaseError } from "../errors.ts";
 
+/** Any value, as messages show it: never throws, never long. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  if (value instanceof Error) return value.message;
+  if (typeof value === "object" && value !== null) return Object.prototype.toString.call(value);
+  return typeof value === "function" ? "a function" : String(value);
+}
+
 /**
  * Checks that an options object has no unknown names: a misspelled option must not pass for an absent one.
  *
@@ -10,7 +18,7 @@ export function checkOptions(options: unknown, known: readonly string[], of: str
   if (typeof options !== "object" || options === null) {
     throw new DatabaseError(
       "OPTION_INVALID",
-      `The options of ${of} are ${String(options)}. Pass an object, or nothing.`,
+      `The options of ${of} are ${show(options)}. Pass an object, or nothing.`,
     );
   }
   for (const name of Object.keys(options)) {
@@ -26,7 +34,13 @@ export function checkOptions(options: unknown, known: readonly string[], of: str
 export function checkCount(value: unknown, least: number, name: string): asserts value is number {
   if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && (value as number) >= least))
     return;
-  throw new DatabaseError("OPTION_INVALID", `${name} is ${String(value)}. Pass an integer from ${least} on.`);
+  throw new DatabaseError("OPTION_INVALID", `${name} is ${show(value)}. Pass an integer from ${least} on.`);
+}
+
+/** @throws DatabaseError `OPTION_INVALID` where the value is neither undefined, true nor false */
+export function checkBoolean(value: unknown, name: string): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new DatabaseError("OPTION_INVALID", `${name} is ${show(value)}. Pass true or false.`);
 }
 
 /** @throws DatabaseError `OPTION_INVALID` where the value is neither undefined nor an AbortSignal */
@@ -38,8 +52,5 @@ export function checkSignal(signal: unknown): void {
 /** @throws DatabaseError `OPTION_INVALID` where the value is no function */
 export function checkFunction(value: unknown, of: string): void {
   if (typeof value === "function") return;
-  throw new DatabaseError(
-    "OPTION_INVALID",
-    `${of} takes a function, got ${value === null ? "null" : typeof value}.`,
-  );
+  throw new DatabaseError("OPTION_INVALID", `${of} takes a function, got ${show(value)}.`);
 }

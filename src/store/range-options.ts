@@ -1,10 +1,11 @@
 import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
 import { ALL_KEYS, type KeyBounds, toInterval } from "../keys/bounds.ts";
-import { checkCount, checkOptions } from "./options.ts";
+import type { Key } from "../keys/codec.ts";
+import { checkBoolean, checkCount, checkOptions } from "./options.ts";
 import type { ValueCodec } from "./values.ts";
 
 /** Which rows of a bucket a range covers, in which order, and how many at the most. */
-export interface RangeOptions extends KeyBounds {
+export interface RangeOptions<K extends Key = Key> extends KeyBounds<K> {
   /** From the greatest key to the least. */
   readonly reverse?: boolean | undefined;
   /** How many rows at the most, counted from where the walk starts. */
@@ -28,6 +29,7 @@ export function toRowRange(
   let interval = ALL_KEYS;
   if (options !== undefined) {
     checkOptions(options, KNOWN, "A range");
+    checkBoolean(options.reverse, "The option reverse");
     if (limit !== Number.POSITIVE_INFINITY) checkCount(limit, 0, "The option limit");
     interval = toInterval(options);
   }

@@ -67,8 +67,7 @@ export class Reclaimer {
     try {
       const prefixes: string[] = [];
       for (let row = await reader.step(); row !== undefined; row = await reader.step()) {
-        if (row[1] === '"dropped"')
-          prefixes.push(decodeKey(row[0].slice(row[0].indexOf("!", 1) + 1)) as string);
+        if (row[1] === '"dropped"') prefixes.push(decodeKey(row[0], row[0].indexOf("!", 1) + 1) as string);
       }
       return prefixes;
     } finally {

@@ -5,7 +5,7 @@ import { DatabaseError } from "../errors.ts";
 import { type BackupOptions, type BackupReport, backup } from "./backup.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
 import { type CompactOptions, compact } from "./compact.ts";
-import { checkFunction, checkOptions, checkSignal } from "./options.ts";
+import { checkBoolean, checkFunction, checkOptions, checkSignal } from "./options.ts";
 import type { Transaction } from "./transaction.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -114,12 +114,14 @@ export class Store implements AsyncDisposable {
   async begin(options: BeginOptions = {}): Promise<Transaction> {
     this.#guard(options?.writable === true);
     checkOptions(options, ["writable", "signal"], "begin()");
+    checkBoolean(options.writable, "The option writable");
     checkSignal(options.signal);
     return this.#transactions.begin(options.writable === true, options.signal);
   }
 
-  /** What the store is doing. Cost: none. */
+  /** What the store is doing. Cost: none. @throws DatabaseError `STORE_CLOSED`, `STORE_FAILED` */
   stats(): StoreStats {
+    this.#guard(false);
     return {
       commit: this.#transactions.queue.writtenCommit,
       commits: this.#transactions.queue.groups,
@@ -136,12 +138,12 @@ export class Store implements AsyncDisposable {
    * everything, in bounded memory.
    */
   check(options: CheckOptions = {}): Promise<CheckReport> {
-    return this.#maintain(() => check(this.#transactions, options));
+    return this.#maintain(false, () => check(this.#transactions, options));
   }
 
   /** Gives the space of deleted rows back, bucket by bucket. Cost: it rewrites what is on disk. */
   compact(options: CompactOptions = {}): Promise<void> {
-    return this.#maintain(async () => {
+    return this.#maintain(true, async () => {
       await this.#transactions.reclaimer.idle;
       await compact(this.#engine, this.#transactions, options);
     });
@@ -155,10 +157,11 @@ export class Store implements AsyncDisposable {
    * @throws DatabaseError `BACKUP_TARGET`, `ABORTED`, `STORE_IO`
    */
   backup(directory: string, options: BackupOptions = {}): Promise<BackupReport> {
-    return this.#maintain(() => backup(this.#transactions, directory, options));
+    return this.#maintain(false, () => backup(this.#transactions, directory, options));
   }
 
-  async #maintain<T>(work: () => Promise<T>): Promise<T> {
+  async #maintain<T>(writes: boolean, work: () => Promise<T>): Promise<T> {
+    this.#guard(writes);
     this.#transactions.enter();
     return work().finally(() => this.#transactions.leave());
   }

@@ -5,7 +5,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { MaintainedLevel } from "../engine/manifest.ts";
 import type { Lease, Memo, Readers } from "../engine/readers.ts";
 import { EngineSource, type Source } from "../engine/source.ts";
-import { WaitList } from "../engine/wait-list.ts";
+import { abortError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
 import { type Base, TransactionCore } from "./core.ts";
@@ -190,6 +190,7 @@ export class Transactions {
   /** A reader's hold on the last commit. */
   async lease(signal?: AbortSignal, pinned = false): Promise<Lease> {
     if (this.queue.failure !== undefined) throw this.queue.failure;
+    if (signal?.aborted) throw abortError(signal);
     return this.#readers.acquire(signal, pinned);
   }
 

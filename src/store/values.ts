@@ -1,6 +1,7 @@
 import type { Format, Value } from "../engine/level.ts";
 import { DatabaseError } from "../errors.ts";
 import { toJson } from "./json.ts";
+import { show } from "./options.ts";
 
 /** How a bucket keeps its values. */
 export type Encoding = "json" | "utf8" | "bytes";
@@ -59,10 +60,10 @@ const codecs: Record<Encoding, ValueCodec> = { json, utf8, bytes };
 
 /** The codec of an encoding. @throws DatabaseError `OPTION_INVALID` for another name */
 export function codecOf(encoding: Encoding): ValueCodec {
-  if (Object.hasOwn(codecs, encoding)) return codecs[encoding];
+  if (typeof encoding === "string" && Object.hasOwn(codecs, encoding)) return codecs[encoding];
   throw new DatabaseError(
     "OPTION_INVALID",
-    `The encoding ${JSON.stringify(encoding)} is unknown. Use "json", "utf8" or "bytes".`,
+    `The encoding ${show(encoding)} is unknown. Use "json", "utf8" or "bytes".`,
   );
 }
 
@@ -81,9 +82,8 @@ function limited<T extends Value>(value: T): T {
 }
 
 function wrongType(value: unknown, encoding: Encoding, wanted: string): DatabaseError {
-  const got = value === null ? "null" : typeof value;
   return new DatabaseError(
     "VALUE_INVALID",
-    `A bucket with encoding "${encoding}" takes ${wanted}, got ${got}.`,
+    `A bucket with encoding "${encoding}" takes ${wanted}, got ${show(value)}.`,
   );
 }

@@ -1,5 +1,5 @@
 import type { CommitQueue } from "../engine/commit-queue.ts";
-import { WaitList } from "../engine/wait-list.ts";
+import { abortError, WaitList } from "../engine/wait-list.ts";
 import { type Base, TransactionCore } from "./core.ts";
 import { type Ending, Transaction } from "./transaction.ts";
 
@@ -28,6 +28,7 @@ export class Writers {
 
   /** Waits for the writer's turn. @throws DatabaseError `ABORTED` */
   async takeTurn(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw abortError(signal);
     if (this.#busy) await this.#line.wait(signal);
     this.#busy = true;
     const room = this.#queue.room();

@@ -19,7 +19,7 @@ import { afterEach, expect } from "vitest";
 export type EngineName = "classic-level" | "memory-level";
 export const ENGINES: readonly EngineName[] = ["classic-level", "memory-level"];
 
-const CLOSE_MS = 5000;
+const CLOSE_MS = 2000;
 
 type Location = string | MemoryLevel<string, string>;
 
@@ -37,12 +37,14 @@ export interface Stores {
 
 class TestStores implements Stores {
   readonly #engine: EngineName;
+  readonly #inspect: (() => unknown) | undefined;
   #directory: string | undefined;
   #locations = new Map<string, Location>();
   #stores = new Map<string, Store>();
 
-  constructor(engine: EngineName) {
+  constructor(engine: EngineName, inspect: (() => unknown) | undefined) {
     this.#engine = engine;
+    this.#inspect = inspect;
   }
 
   async path(name: string): Promise<string> {
@@ -74,6 +76,7 @@ class TestStores implements Stores {
   /** Looks through every store that the test has left, closes it and removes what it took on disk. */
   async end(): Promise<void> {
     try {
+      await this.#inspect?.();
       for (const [name, store] of this.#stores) await expectSound(await this.#alive(name, store));
     } finally {
       const stores = [...this.#stores.values()];
@@ -110,9 +113,13 @@ async function closeSoon(store: Store): Promise<void> {
   await Promise.race([store.close(), late]).finally(() => clearTimeout(timer));
 }
 
-/** Gives the tests of the current `describe` block stores on that engine, and checks each store after its test. */
-export function useStores(engine: EngineName): Stores {
-  const stores = new TestStores(engine);
+/**
+ * Gives the tests of the current `describe` block stores on that engine, and checks each store after its test.
+ *
+ * @param inspect called after each test, while its stores are there
+ */
+export function useStores(engine: EngineName, inspect?: () => unknown): Stores {
+  const stores = new TestStores(engine, inspect);
   afterEach(() => stores.end());
   return stores;
 }
@@ -136,13 +143,14 @@ export async function expectRefused(
   } catch (error) {
     outcome = error;
   }
-  expect(outcome).toBeInstanceOf(DatabaseError);
+  // Calls are often made from a list: the source text tells which of them it was.
+  expect(outcome, String(action)).toBeInstanceOf(DatabaseError);
   const text =
     typeof message === "string" ? expect.stringContaining(message) : expect.stringMatching(message);
   expect(outcome).toMatchObject({ name: "DatabaseError", message: text });
   const { code: actual } = outcome as DatabaseError;
-  if (typeof code === "string") expect(actual).toBe(code);
-  else expect(code).toContain(actual);
+  if (typeof code === "string") expect(actual, String(action)).toBe(code);
+  else expect(code, String(action)).toContain(actual);
 }
 
 /** All that a bucket holds, as plain data. */
