@@ -7,7 +7,8 @@ export {
   type TransactionErrorCode,
 } from "./errors.ts";
 export type { KeyBounds, KeyPrefix } from "./keys/bounds.ts";
-export { decodeKey, encodeKey, type Key } from "./keys/codec.ts";
+export { decodeKey } from "./keys/decode.ts";
+export { encodeKey, type Key } from "./keys/encode.ts";
 export type { BackupOptions, BackupReport } from "./store/backup.ts";
 export type { Bucket, BucketStats } from "./store/bucket.ts";
 export type { BucketOptions, BucketParent } from "./store/bucket-parent.ts";

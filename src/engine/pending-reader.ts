@@ -3,7 +3,6 @@ import { successor } from "../keys/bounds.ts";
 import { compareKeys } from "../keys/order.ts";
 import { inFormat, type Row } from "./level.ts";
 import type { RowRange, RowReader } from "./reader.ts";
-import type { Source } from "./source.ts";
 import type { WriteSet } from "./write-set.ts";
 
 /** One layer's nearest key ahead, kept until it is passed or the layer gains a key. */
@@ -31,14 +30,14 @@ export class PendingReader implements RowReader {
   #peeked: Row | undefined;
   #hasPeeked = false;
 
-  constructor(base: Source, layers: readonly WriteSet[], range: RowRange) {
+  /** @param base reads the same range, with its keys and without a limit: any of its rows may turn out deleted */
+  constructor(base: RowReader, layers: readonly WriteSet[], range: RowRange) {
+    this.#base = base;
     this.#range = range;
     this.#from = range.from;
     this.#to = range.to;
     this.#remaining = range.limit;
     this.#ahead = layers.map((layer) => ({ layer, key: undefined, size: -1 }));
-    // Rows of the base may turn out to be deleted: how many of them make up the limit is not known beforehand.
-    this.#base = base.read({ ...range, keys: true, limit: Number.POSITIVE_INFINITY });
   }
 
   async chunk(size: number): Promise<Row[]> {

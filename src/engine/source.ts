@@ -116,6 +116,7 @@ export class PendingSource implements Source {
   }
 
   read(range: RowRange): RowReader {
-    return new PendingReader(this.#base, this.#layers, range);
+    const base = this.#base.read({ ...range, keys: true, limit: Number.POSITIVE_INFINITY });
+    return new PendingReader(base, this.#layers, range);
   }
 }

@@ -1,5 +1,5 @@
 import { DatabaseError } from "../errors.ts";
-import { encodeBound, type Key } from "./codec.ts";
+import { encodeBound, type Key } from "./encode.ts";
 import { compareKeys } from "./order.ts";
 
 /** A key, or for tuples also the first parts of one: `["t"]` and `["t", 1]` for `[string, number]`. */

@@ -17,6 +17,7 @@ export type BackupOptions = WorkOptions;
 export interface BackupReport {
   /** The number of the commit that the copy holds. */
   readonly commit: number;
+  /** Rows copied, the store's own among them. */
   readonly rows: number;
 }
 

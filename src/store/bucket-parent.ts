@@ -1,6 +1,6 @@
 import { type Awaitable, chain } from "../awaitable.ts";
 import { DatabaseError } from "../errors.ts";
-import type { Key } from "../keys/codec.ts";
+import type { Key } from "../keys/encode.ts";
 import type { Bucket } from "./bucket.ts";
 import { type BucketState, pathOf } from "./bucket-state.ts";
 import { bucketNames, createBucket, deleteBucket, findBucket, refuseValue } from "./catalog.ts";

@@ -1,7 +1,8 @@
 import { type Awaitable, chain } from "../awaitable.ts";
 import { MAX_CHUNK } from "../engine/reader.ts";
 import { DatabaseError } from "../errors.ts";
-import { decodeKey, encodeKey } from "../keys/codec.ts";
+import { decodeKey } from "../keys/decode.ts";
+import { encodeKey } from "../keys/encode.ts";
 import { type BucketRecord, type BucketState, pathOf } from "./bucket-state.ts";
 import type { TransactionCore } from "./core.ts";
 import { childPrefix } from "./names.ts";

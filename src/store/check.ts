@@ -2,7 +2,8 @@ import type { Value } from "../engine/level.ts";
 import { MAX_CHUNK } from "../engine/reader.ts";
 import type { Memo } from "../engine/readers.ts";
 import { successor } from "../keys/bounds.ts";
-import { decodeKey, encodeKey } from "../keys/codec.ts";
+import { decodeKey } from "../keys/decode.ts";
+import { encodeKey } from "../keys/encode.ts";
 import type { BucketRecord } from "./bucket-state.ts";
 import { parseRecord } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
@@ -23,6 +24,7 @@ export interface CheckProblem {
 export interface CheckReport {
   /** Whether there were no problems. */
   readonly ok: boolean;
+  /** Rows of buckets, those still to be reclaimed among them. */
   readonly rows: number;
   readonly buckets: number;
   /** The first hundred. */
@@ -113,7 +115,7 @@ class Checker {
   async slice(core: TransactionCore, from: string): Promise<string | undefined> {
     const rows = await read(core, from, ALL_ROWS.to);
     for (const [key, value] of rows) {
-      this.rows++;
+      if (!isSystemRow(key)) this.rows++;
       const problem = await this.#flaw(core, key, value as Uint8Array);
       if (problem !== undefined) this.#problem(key, problem);
     }
@@ -154,6 +156,10 @@ class Checker {
       problemCount: this.#problemCount,
     };
   }
+}
+
+function isSystemRow(key: string): boolean {
+  return SYSTEM_PREFIXES.some((prefix) => key.startsWith(prefix));
 }
 
 /** The sublevels' part of a whole key. */

@@ -2,13 +2,23 @@ import { type Awaitable, chain } from "../awaitable.ts";
 import type { Value } from "../engine/level.ts";
 import { DatabaseError } from "../errors.ts";
 import { ALL_KEYS, type Interval, successor } from "../keys/bounds.ts";
-import { decodeKey, encodeBound, type Key } from "../keys/codec.ts";
-import type { BucketParent } from "./bucket-parent.ts";
+import { decodeKey } from "../keys/decode.ts";
+import { encodeBound, type Key } from "../keys/encode.ts";
+import type { BucketState } from "./bucket-state.ts";
+import type { TransactionCore } from "./core.ts";
 import { ElementWalk, type Found } from "./element-walk.ts";
 import type { ValueCodec } from "./values.ts";
 
 /** A row as `[key, value]`, or a bucket within as `[name, undefined]`. */
 export type Element<K, V> = [key: K, value: V] | [name: K & string, value: undefined];
+
+/** @internal What a cursor moves over. */
+export interface CursorPlace {
+  readonly core: TransactionCore;
+  readonly state: BucketState;
+  guard(): void;
+  guardWritable(): void;
+}
 
 /**
  * A position among the rows of a bucket and the buckets within it.
@@ -20,7 +30,7 @@ export type Element<K, V> = [key: K, value: V] | [name: K & string, value: undef
  * Valid only while its transaction is open.
  */
 export class Cursor<K extends Key = Key, V = unknown> {
-  readonly #bucket: BucketParent;
+  readonly #bucket: CursorPlace;
   readonly #codec: ValueCodec;
   readonly #decode: (wholeKey: string, value: Value) => V;
   #walk: ElementWalk | undefined;
@@ -30,7 +40,7 @@ export class Cursor<K extends Key = Key, V = unknown> {
   #on: Found | undefined;
 
   /** @internal */
-  constructor(bucket: BucketParent, codec: ValueCodec, decode: (wholeKey: string, value: Value) => V) {
+  constructor(bucket: CursorPlace, codec: ValueCodec, decode: (wholeKey: string, value: Value) => V) {
     this.#bucket = bucket;
     this.#codec = codec;
     this.#decode = decode;

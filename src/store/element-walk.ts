@@ -2,7 +2,7 @@ import type { Awaitable } from "../awaitable.ts";
 import type { Format, Row, Value } from "../engine/level.ts";
 import type { RowReader } from "../engine/reader.ts";
 import type { Interval } from "../keys/bounds.ts";
-import { encodeKey } from "../keys/codec.ts";
+import { encodeKey } from "../keys/encode.ts";
 import { compareKeys } from "../keys/order.ts";
 import type { BucketState } from "./bucket-state.ts";
 import { nameInKey } from "./catalog.ts";

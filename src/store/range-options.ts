@@ -1,6 +1,6 @@
 import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
 import { ALL_KEYS, type KeyBounds, toInterval } from "../keys/bounds.ts";
-import type { Key } from "../keys/codec.ts";
+import type { Key } from "../keys/encode.ts";
 import { checkBoolean, checkCount, checkOptions } from "./options.ts";
 import type { ValueCodec } from "./values.ts";
 

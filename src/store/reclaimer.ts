@@ -4,7 +4,7 @@ import type { MaintainedLevel } from "../engine/manifest.ts";
 import type { RowReader } from "../engine/reader.ts";
 import { EngineSource } from "../engine/source.ts";
 import type { Interval } from "../keys/bounds.ts";
-import { decodeKey } from "../keys/codec.ts";
+import { decodeKey } from "../keys/decode.ts";
 import { ALL_SUBLEVELS, rowsOf } from "./system.ts";
 
 /** Rows deleted per batch: few enough that no commit is held up by the batch that it shares. */

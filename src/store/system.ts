@@ -1,7 +1,7 @@
 import type { Level } from "../engine/level.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Interval } from "../keys/bounds.ts";
-import { encodeKey } from "../keys/codec.ts";
+import { encodeKey } from "../keys/encode.ts";
 
 /*
  * The rows that the store keeps for itself, each a JSON text, in sublevels that no bucket's name can reach:
@@ -13,7 +13,7 @@ import { encodeKey } from "../keys/codec.ts";
  *   !~sequences!id                 the bucket's sequence, where it was ever set
  *   !~sublevels!prefix             "dropped": rows to be reclaimed; "kept": a moved bucket's, still in use
  *
- * A bucket's own rows stand under its prefix, followed by the encoded key: see names.ts and keys/codec.ts.
+ * A bucket's own rows stand under its prefix, followed by the encoded key: see names.ts and keys/encode.ts.
  */
 const FORMAT = 1;
 

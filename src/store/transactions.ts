@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Awaitable } from "../awaitable.ts";
 import { CommitQueue } from "../engine/commit-queue.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -9,6 +8,7 @@ import { abortError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
 import { type Base, TransactionCore } from "./core.ts";
+import { refuseNested, runScoped } from "./nesting.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { COMMIT_KEY, sublevelKey } from "./system.ts";
 import { type Ending, Transaction } from "./transaction.ts";
@@ -22,17 +22,6 @@ export interface TransactionSettings {
   /** The last commit that the engine holds. */
   readonly commit: number;
 }
-
-/** A callback under way, which calls made from it can find; one made later, from a timer say, finds it over. */
-interface Scope {
-  readonly owner: Transactions;
-  /** The callback in which the transaction of another store was begun. */
-  readonly outer: Scope | undefined;
-  open: boolean;
-}
-
-// One for all stores: each further one would make every promise of the process slower for good.
-const currentScope = new AsyncLocalStorage<Scope>();
 
 type Callback<T> = (tx: Transaction) => Awaitable<T>;
 
@@ -77,7 +66,7 @@ export class Transactions {
       const tx = new Transaction(this.reader(lease));
       try {
         // Where commits wait for views, an update within a view would wait for itself.
-        return await (this.#engine.manifest.snapshots ? fn(tx) : this.#scoped(fn, tx));
+        return await (this.#engine.manifest.snapshots ? fn(tx) : runScoped(this, fn, tx));
       } finally {
         tx.core.end();
         lease.release();
@@ -90,7 +79,7 @@ export class Transactions {
   async update<T>(fn: Callback<T>, signal: AbortSignal | undefined): Promise<T> {
     this.enter();
     try {
-      this.#refuseNested();
+      refuseNested(this);
       await this.writers.takeTurn(signal);
       const { result, complete } = await this.#run(fn).finally(() => this.writers.passTurn());
       await complete();
@@ -105,7 +94,7 @@ export class Transactions {
     const tx = this.writers.begin();
     try {
       tx.core.guardOpen();
-      const result = await this.#scoped(fn, tx);
+      const result = await runScoped(this, fn, tx);
       tx.core.guardOpen();
       return { result, complete: this.writers.seal(tx) };
     } finally {
@@ -117,7 +106,7 @@ export class Transactions {
   async batch<T>(fn: Callback<T>): Promise<T> {
     this.enter();
     try {
-      this.#refuseNested();
+      refuseNested(this);
       const { result, complete } = await new Promise<{ result: T; complete: () => Promise<void> }>(
         (resolve, reject) => {
           this.#batched.push(() => this.#run(fn).then(resolve, reject));
@@ -146,7 +135,7 @@ export class Transactions {
     this.enter();
     try {
       if (writable) {
-        this.#refuseNested();
+        refuseNested(this);
         await this.writers.takeTurn(signal);
         return this.writers.begin(this.#writerEnding());
       }
@@ -210,28 +199,6 @@ export class Transactions {
         ? (from, to) => level.approximateSize(from, to, { keyEncoding: "utf8" })
         : undefined,
     };
-  }
-
-  /** Calls back within a scope by which a nested update is known. */
-  async #scoped<T>(fn: Callback<T>, tx: Transaction): Promise<T> {
-    let outer = currentScope.getStore();
-    while (outer?.open === false) outer = outer.outer; // A callback that is over must not be kept in memory.
-    const scope: Scope = { owner: this, outer, open: true };
-    try {
-      return await currentScope.run(scope, fn, tx);
-    } finally {
-      scope.open = false;
-    }
-  }
-
-  #refuseNested(): void {
-    for (let scope = currentScope.getStore(); scope !== undefined; scope = scope.outer) {
-      if (!scope.open || scope.owner !== this) continue;
-      throw new DatabaseError(
-        "TX_NESTED",
-        "A writing transaction was asked for within the callback of another, and would wait for it forever. Use the transaction that the callback has.",
-      );
-    }
   }
 
   async #forget(prefix: string): Promise<void> {

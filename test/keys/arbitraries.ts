@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Key } from "../../src/keys/codec.ts";
+import type { Key } from "../../src/keys/encode.ts";
 
 /**
  * Characters that have broken key encodings before: what separates, escapes or marks things in the encoded form,

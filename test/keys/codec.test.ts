@@ -1,7 +1,8 @@
 import charwise from "charwise";
 import { describe, expect, test } from "vitest";
 import { ALL_KEYS, successor, toInterval } from "../../src/keys/bounds.ts";
-import { decodeKey, encodeBound, encodeKey, type Key, MAX_KEY_BYTES } from "../../src/keys/codec.ts";
+import { decodeKey } from "../../src/keys/decode.ts";
+import { encodeBound, encodeKey, type Key, MAX_KEY_BYTES } from "../../src/keys/encode.ts";
 import { compareKeys } from "../../src/keys/order.ts";
 
 /** What a caller without types can pass. */

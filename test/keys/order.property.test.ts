@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DatabaseError } from "../../src/errors.ts";
 import { type KeyBounds, toInterval } from "../../src/keys/bounds.ts";
-import { decodeKey, encodeBound, encodeKey, type Key } from "../../src/keys/codec.ts";
+import { decodeKey } from "../../src/keys/decode.ts";
+import { encodeBound, encodeKey, type Key } from "../../src/keys/encode.ts";
 import { compareKeys } from "../../src/keys/order.ts";
 import * as arbitraries from "./arbitraries.ts";
 

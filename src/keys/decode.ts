@@ -1,0 +1,131 @@
+import charwise from "charwise";
+import { DatabaseError } from "../errors.ts";
+import { type Key, MAX_DEPTH, PAD } from "./encode.ts";
+
+/**
+ * Decodes what {@link encodeKey} gave.
+ *
+ * @param encoded the encoded key, or text that ends with it
+ * @param start where in it the encoded key begins
+ * @returns the key as it was written
+ * @throws DatabaseError `DATA_CORRUPT` where the string is no encoded key
+ */
+export function decodeKey(encoded: string, start = 0): Key {
+  const letter = encoded.charCodeAt(start);
+  if (letter === 74) return encoded.slice(start + 1); // J
+  if (letter !== 75) return decodeScalar(encoded, start, encoded.length); // K
+  const reader: Reader = { text: encoded, at: start };
+  const key = readTuple(reader, 0);
+  if (reader.at === encoded.length) return key;
+  throw corrupt(encoded);
+}
+
+interface Reader {
+  readonly text: string;
+  /** Index of the first character not yet read. */
+  at: number;
+}
+
+function readTuple(reader: Reader, depth: number): Key[] {
+  const { text } = reader;
+  if (depth === MAX_DEPTH) throw corrupt(text);
+  const parts: Key[] = [];
+  reader.at++; // K
+  if (text.charCodeAt(reader.at) === 33) {
+    reader.at++;
+    return parts;
+  }
+  while (true) {
+    parts.push(text.charCodeAt(reader.at) === 75 ? readTuple(reader, depth + 1) : readPart(reader));
+    const separator = text.charCodeAt(reader.at++);
+    if (separator === 33) return parts; // !
+    if (separator !== 34) throw corrupt(text); // "
+  }
+}
+
+function readPart(reader: Reader): Key {
+  const { text, at } = reader;
+  const isText = text.charCodeAt(at) === 74; // J
+  let end = at + 1;
+  let escaped = false;
+  for (; end < text.length; end++) {
+    const unit = text.charCodeAt(end);
+    if (unit > 35) continue;
+    if (unit === 33 || unit === 34) break; // ! "
+    if (unit === 35) escaped = true;
+    else if (isText) throw corrupt(text); // would stand escaped
+  }
+  reader.at = end;
+  if (!isText) return decodeScalar(text, at, end);
+  const part = text.slice(at + 1, end);
+  return escaped ? unescapePart(part) : part;
+}
+
+function unescapePart(part: string): string {
+  if (/#(?![@-c])/.test(part)) throw corrupt(part);
+  return part.replace(/#(.)/g, (_, unit: string) => String.fromCharCode(unit.charCodeAt(0) - 0x40));
+}
+
+function decodeScalar(text: string, start: number, end: number): Key {
+  const letter = text.charCodeAt(start);
+  if (letter === 68 || letter === 70) return decodeNumber(text, start, end); // D, F
+  if (letter === 71) return decodeDate(text, start, end); // G
+  if (end - start === 1) {
+    if (letter === 65) return null; // A
+    if (letter === 66) return false; // B
+    if (letter === 67) return true; // C
+  }
+  throw corrupt(text);
+}
+
+function decodeDate(text: string, start: number, end: number): Date {
+  const time = decodeNumber(text, start + 1, end);
+  const date = new Date(time);
+  if (date.getTime() !== time) throw corrupt(text);
+  return date;
+}
+
+function decodeNumber(text: string, start: number, end: number): number {
+  const integer = decodePositiveInteger(text, start, end);
+  if (integer !== undefined) return integer;
+  const digits = text.slice(start, end);
+  const value = charwise.number.decode(digits);
+  // charwise reads almost anything: only what it would write is a key.
+  if (typeof value === "number" && !Number.isNaN(value) && charwise.number.encode(value) === digits)
+    return value;
+  throw corrupt(text);
+}
+
+/** Undoes {@link encodePositiveInteger} up to fifteen digits; undefined for anything else. */
+function decodePositiveInteger(text: string, start: number, end: number): number | undefined {
+  const digit = (at: number) => text.charCodeAt(at) - 48;
+  if (
+    !text.startsWith("FE5", start) ||
+    text.charCodeAt(start + 5) !== 77 ||
+    text.charCodeAt(start + 7) !== 46
+  ) {
+    return undefined;
+  }
+  const [tens, ones] = [digit(start + 3), digit(start + 4)];
+  const exponent = tens * 10 + ones;
+  let value = digit(start + 6);
+  if (!((tens === 0 || tens === 1) && ones >= 0 && ones <= 9 && exponent < 15)) return undefined;
+  if (!(value > 0 && value < 10)) return undefined;
+  const fraction = start + 8;
+  /** Where the mantissa's zeros begin. */
+  let zeros = fraction;
+  for (let at = fraction; at < fraction + exponent; at++) {
+    const next = digit(at);
+    if (!(next >= 0 && next <= 9)) return undefined;
+    if (next > 0) zeros = at + 1;
+    value = value * 10 + next;
+  }
+  return end === zeros + PAD.length && text.startsWith(PAD, zeros) ? value : undefined;
+}
+
+function corrupt(text: string): DatabaseError {
+  return new DatabaseError(
+    "DATA_CORRUPT",
+    `${JSON.stringify(text.slice(0, 80))} is not a key that this library writes. Another program may have written to the store, or a file is damaged: run check().`,
+  );
+}

@@ -1,0 +1,42 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Awaitable } from "../awaitable.ts";
+import { DatabaseError } from "../errors.ts";
+
+/** A callback under way, which calls made from it can find; one made later, from a timer say, finds it over. */
+interface Scope {
+  /** Tells the stores apart. */
+  readonly owner: object;
+  /** The callback in which the transaction of another store was begun. */
+  readonly outer: Scope | undefined;
+  open: boolean;
+}
+
+// One for all stores: each further one would make every promise of the process slower for good.
+const currentScope = new AsyncLocalStorage<Scope>();
+
+/** Calls a transaction's callback so that a writing transaction asked for within it is known as nested. */
+export async function runScoped<A, T>(
+  owner: object,
+  fn: (argument: A) => Awaitable<T>,
+  argument: A,
+): Promise<T> {
+  let outer = currentScope.getStore();
+  while (outer?.open === false) outer = outer.outer; // A callback that is over must not be kept in memory.
+  const scope: Scope = { owner, outer, open: true };
+  try {
+    return await currentScope.run(scope, fn, argument);
+  } finally {
+    scope.open = false;
+  }
+}
+
+/** @throws DatabaseError `TX_NESTED` within a callback of the same owner, which the call would wait for */
+export function refuseNested(owner: object): void {
+  for (let scope = currentScope.getStore(); scope !== undefined; scope = scope.outer) {
+    if (!scope.open || scope.owner !== owner) continue;
+    throw new DatabaseError(
+      "TX_NESTED",
+      "A writing transaction was asked for within the callback of another, and would wait for it forever. Use the transaction that the callback has.",
+    );
+  }
+}
