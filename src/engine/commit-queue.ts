@@ -136,9 +136,11 @@ export class CommitQueue {
   }
 
   /** Resolves when there is room for more writes: at once, but for a flood. */
-  room(): Promise<void> | undefined {
-    const full = this.#gathering !== undefined && this.#gathering.writes.bytes > MAX_GATHERED;
-    return full ? this.#inFlight?.done : undefined;
+  async room(): Promise<void> {
+    while (this.#gathering !== undefined && this.#gathering.writes.bytes > MAX_GATHERED && this.#held === 0) {
+      this.#launch();
+      await this.#inFlight?.done.catch(() => undefined);
+    }
   }
 
   /** Keeps what seals from now on together in one group, until the returned function is called. */
@@ -213,6 +215,7 @@ export class CommitQueue {
       { cause: error },
     );
     this.#inFlight = undefined;
+    this.#readers.fail(this.#failure);
     group.reject(this.#failure);
     this.#gathering?.reject(this.#failure);
     this.#gathering = undefined;

@@ -4,7 +4,7 @@ import { type DirectoryOptions, openDirectory } from "./directory.ts";
 import { openError } from "./engine-errors.ts";
 import type { Level } from "./level.ts";
 import { DirectoryLock } from "./lock.ts";
-import { type EngineManifest, manifestOf, probeOrder } from "./manifest.ts";
+import { type EngineManifest, manifestOf } from "./manifest.ts";
 
 /** An open abstract-level database, and what it can do. */
 export interface Engine {
@@ -18,7 +18,7 @@ export interface Engine {
  * Opens the engine of a store.
  *
  * @param location a directory, or an abstract-level 3 database, open or not
- * @throws DatabaseError the codes of {@link openDirectory}, `ENGINE_UNSUITABLE`, `OPTION_INVALID` for another location
+ * @throws DatabaseError the codes of {@link openDirectory}, `OPTION_INVALID` for another location
  */
 export async function openEngine(location: string | Level, options: DirectoryOptions): Promise<Engine> {
   if (typeof location === "string") {
@@ -47,8 +47,6 @@ async function openGiven(level: Level, options: DirectoryOptions): Promise<Engin
     const directory = manifest.permanence ? directoryOf(level) : undefined;
     if (directory !== undefined)
       lock = await DirectoryLock.acquire(await realpath(directory), options.lockTimeout);
-    // LevelDB's order is known; any other engine's is put to the test.
-    else await probeOrder(level);
   } catch (error) {
     if (!wasOpen) await level.close();
     throw openError(error, directoryOf(level) ?? "the given database");

@@ -34,7 +34,8 @@ export function manifestOf(level: Level): EngineManifest {
   };
 }
 
-const PROBE = "!~probe!";
+/** What the keys of the probe begin with; a crash amid it may leave them behind. */
+export const PROBE = "!~probe!";
 /** U+10000 follows U+FFFF in UTF-8 and in code points, but precedes it in UTF-16 units. */
 const PROBE_KEYS = [`${PROBE}\uffff`, `${PROBE}\u{10000}`];
 

@@ -1,8 +1,6 @@
-import type { AbstractSnapshot } from "abstract-level";
 import type { Awaitable } from "../awaitable.ts";
-import type { Engine } from "./engine.ts";
-import { EngineSource, type Source } from "./source.ts";
-import { WaitList } from "./wait-list.ts";
+import type { DatabaseError } from "../errors.ts";
+import type { Source } from "./source.ts";
 
 /** What was derived from the rows at a commit and holds until the buckets change: a cache that readers share. */
 export type Memo = Map<string, unknown>;
@@ -16,198 +14,28 @@ export interface Lease {
   release(): void;
 }
 
+/** What a reader asks for. */
+export interface LeaseRequest {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether the lease may outstay the time limit: for backups. */
+  readonly pinned?: boolean;
+  /** Whether it is asked for within a view, for which the next commit may be waiting. */
+  readonly nested?: boolean;
+}
+
 /** Gives readers the rows of the last commit, and keeps commits from disturbing them. */
 export interface Readers {
   /** How many snapshots the engine holds for readers. */
   readonly snapshots: number;
   /** The memo of the last commit. */
   readonly memo: Memo;
-  /** @param pinned whether the lease may outstay the time limit: for backups, one at a time */
-  acquire(signal: AbortSignal | undefined, pinned?: boolean): Awaitable<Lease>;
+  acquire(request?: LeaseRequest): Awaitable<Lease>;
   /** Called before a group of commits goes to the engine; the group waits for it. */
   beforeWrite(): Awaitable<void>;
+  /** Called when a write failed: whoever waits gets the error. */
+  fail(error: DatabaseError): void;
   /** Called when it is there. `structural`: it created, moved or deleted buckets. */
   afterWrite(commit: number, structural: boolean): void;
   close(): void;
-}
-
-/** The rows at one commit, shared by all readers that start there. */
-class View {
-  readonly commit: number;
-  readonly memo: Memo;
-  readonly source: Source;
-  readonly #snapshot: AbstractSnapshot;
-  readers = 0;
-  /** How many of them may stay as long as they like. */
-  pins = 0;
-  /** When a later commit took its place, in milliseconds since 1970. */
-  retiredAt = Number.POSITIVE_INFINITY;
-
-  constructor(engine: Engine, commit: number, memo: Memo) {
-    this.commit = commit;
-    this.memo = memo;
-    this.#snapshot = engine.level.snapshot();
-    this.source = new EngineSource(engine, this.#snapshot);
-  }
-
-  close(): void {
-    this.#snapshot.close().catch(() => undefined);
-  }
-}
-
-/**
- * Readers of an engine with snapshots: they never wait for writers, nor writers for them.
- *
- * LevelDB 1.20 may return an old value of an often overwritten key while very many snapshots of random lifetime are
- * held (its issue 320). So readers that start at the same commit share one snapshot, the number of snapshots is
- * bounded (a further reader waits), and so is the time for which a superseded one may be held.
- */
-export class SnapshotReaders implements Readers {
-  readonly #engine: Engine;
-  readonly #limit: number;
-  readonly #maxAge: number;
-  readonly #waiting = new WaitList();
-  /** Superseded views that still have readers, the oldest first. */
-  readonly #retired = new Set<View>();
-  #current: View | undefined;
-  #commit: number;
-  #writing = false;
-  memo: Memo = new Map();
-
-  constructor(engine: Engine, options: { commit: number; maxSnapshots: number; maxTransactionAge: number }) {
-    this.#engine = engine;
-    this.#commit = options.commit;
-    this.#limit = options.maxSnapshots;
-    this.#maxAge = options.maxTransactionAge;
-  }
-
-  get snapshots(): number {
-    return this.#retired.size + (this.#current === undefined ? 0 : 1);
-  }
-
-  acquire(signal: AbortSignal | undefined, pinned = false): Awaitable<Lease> {
-    const view = this.#waiting.size > 0 ? undefined : this.#openCurrent();
-    return view === undefined ? this.#acquireLater(signal, pinned) : this.#lease(view, pinned);
-  }
-
-  async #acquireLater(signal: AbortSignal | undefined, pinned: boolean): Promise<Lease> {
-    while (true) {
-      await this.#waiting.wait(signal);
-      const view = this.#openCurrent();
-      if (view !== undefined) return this.#lease(view, pinned);
-    }
-  }
-
-  /** The view of the last commit. Undefined while it cannot be had: at the limit, or amid a write without one. */
-  #openCurrent(): View | undefined {
-    if (this.#current !== undefined) return this.#current;
-    this.#expire();
-    if (this.#writing || this.#retired.size >= this.#limit) return undefined;
-    this.#current = new View(this.#engine, this.#commit, this.memo);
-    return this.#current;
-  }
-
-  #lease(view: View, pinned: boolean): Lease {
-    view.readers++;
-    if (pinned) view.pins++;
-    return {
-      commit: view.commit,
-      source: view.source,
-      memo: view.memo,
-      release: () => this.#release(view, pinned),
-    };
-  }
-
-  #release(view: View, pinned: boolean): void {
-    view.readers--;
-    if (pinned) view.pins--;
-    if (view.readers > 0 || view === this.#current) return;
-    // An expired view is closed already.
-    if (this.#retired.delete(view)) view.close();
-    if (!this.#writing) this.#waiting.wakeAll();
-  }
-
-  beforeWrite(): void {
-    // Taken now, the snapshot is exactly the last commit's; amid the write nobody could tell what it holds.
-    this.#openCurrent();
-    this.#writing = true;
-  }
-
-  afterWrite(commit: number, structural: boolean): void {
-    this.#writing = false;
-    this.#commit = commit;
-    if (structural) this.memo = new Map();
-    const superseded = this.#current;
-    this.#current = undefined;
-    if (superseded !== undefined) {
-      superseded.retiredAt = Date.now();
-      if (superseded.readers === 0) superseded.close();
-      else this.#retired.add(superseded);
-    }
-    this.#expire();
-    this.#waiting.wakeAll();
-  }
-
-  /** Takes the rows from readers that outstayed their time: their next read fails with `TX_EXPIRED`. */
-  #expire(): void {
-    const limit = Date.now() - this.#maxAge;
-    for (const view of this.#retired) {
-      if (view.retiredAt > limit) return;
-      if (view.pins > 0) continue;
-      this.#retired.delete(view);
-      view.close();
-    }
-  }
-
-  close(): void {
-    for (const view of this.#retired) view.close();
-    this.#retired.clear();
-    this.#current?.close();
-    this.#current = undefined;
-  }
-}
-
-/**
- * Readers of an engine without snapshots: isolation all the same, at the price that a commit waits for the views that
- * are open, and new views for the commit.
- */
-export class ExclusiveReaders implements Readers {
-  readonly snapshots = 0;
-  readonly #source: Source;
-  readonly #waitingReaders = new WaitList();
-  readonly #waitingWriter = new WaitList();
-  #commit: number;
-  #open = 0;
-  /** A write is under way or waits for the open views. */
-  #writing = false;
-  memo: Memo = new Map();
-
-  constructor(engine: Engine, options: { commit: number }) {
-    this.#source = new EngineSource(engine);
-    this.#commit = options.commit;
-  }
-
-  async acquire(signal: AbortSignal | undefined): Promise<Lease> {
-    while (this.#writing) await this.#waitingReaders.wait(signal);
-    this.#open++;
-    const release = () => {
-      this.#open--;
-      if (this.#open === 0) this.#waitingWriter.wakeOne();
-    };
-    return { commit: this.#commit, source: this.#source, memo: this.memo, release };
-  }
-
-  beforeWrite(): Awaitable<void> {
-    this.#writing = true;
-    return this.#open > 0 ? this.#waitingWriter.wait(undefined) : undefined;
-  }
-
-  afterWrite(commit: number, structural: boolean): void {
-    this.#writing = false;
-    this.#commit = commit;
-    if (structural) this.memo = new Map();
-    this.#waitingReaders.wakeAll();
-  }
-
-  close(): void {}
 }

@@ -116,7 +116,8 @@ export class PendingSource implements Source {
   }
 
   read(range: RowRange): RowReader {
-    const base = this.#base.read({ ...range, keys: true, limit: Number.POSITIVE_INFINITY });
+    const firstChunk = Math.min(range.firstChunk, range.limit);
+    const base = this.#base.read({ ...range, keys: true, limit: Number.POSITIVE_INFINITY, firstChunk });
     return new PendingReader(base, this.#layers, range);
   }
 }

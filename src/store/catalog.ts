@@ -37,6 +37,8 @@ function readRecord(core: TransactionCore, key: string): Awaitable<BucketRecord 
   if (known !== undefined) return known ?? undefined;
   return chain(source.get(key, "utf8"), (text) => {
     const record = text === undefined ? undefined : parseRecord(text as string);
+    // Read while the transaction was open, it holds for the commit that the memo is of.
+    if (!core.open) return record;
     if (memo.size >= MEMO_LIMIT) memo.clear();
     memo.set(key, record ?? null);
     return record;

@@ -6,6 +6,7 @@ import { DatabaseError } from "../errors.ts";
 interface Scope {
   /** Tells the stores apart. */
   readonly owner: object;
+  readonly writable: boolean;
   /** The callback in which the transaction of another store was begun. */
   readonly outer: Scope | undefined;
   open: boolean;
@@ -14,17 +15,17 @@ interface Scope {
 // One for all stores: each further one would make every promise of the process slower for good.
 const currentScope = new AsyncLocalStorage<Scope>();
 
-/** Calls a transaction's callback so that a writing transaction asked for within it is known as nested. */
-export async function runScoped<A, T>(
+/** Calls a transaction's callback so that a transaction asked for within it is known as nested. */
+export async function runScoped<A extends { writable: boolean }, T>(
   owner: object,
-  fn: (argument: A) => Awaitable<T>,
-  argument: A,
+  fn: (transaction: A) => Awaitable<T>,
+  transaction: A,
 ): Promise<T> {
   let outer = currentScope.getStore();
   while (outer?.open === false) outer = outer.outer; // A callback that is over must not be kept in memory.
-  const scope: Scope = { owner, outer, open: true };
+  const scope: Scope = { owner, writable: transaction.writable, outer, open: true };
   try {
-    return await currentScope.run(scope, fn, argument);
+    return await currentScope.run(scope, fn, transaction);
   } finally {
     scope.open = false;
   }
@@ -32,11 +33,21 @@ export async function runScoped<A, T>(
 
 /** @throws DatabaseError `TX_NESTED` within a callback of the same owner, which the call would wait for */
 export function refuseNested(owner: object): void {
-  for (let scope = currentScope.getStore(); scope !== undefined; scope = scope.outer) {
-    if (!scope.open || scope.owner !== owner) continue;
-    throw new DatabaseError(
-      "TX_NESTED",
-      "A writing transaction was asked for within the callback of another, and would wait for it forever. Use the transaction that the callback has.",
-    );
-  }
+  if (scopeOf(owner) === undefined) return;
+  throw new DatabaseError(
+    "TX_NESTED",
+    "A writing transaction was asked for within the callback of another, and would wait for it forever. Use the transaction that the callback has.",
+  );
+}
+
+/** Whether the call comes from within a view of the same owner. */
+export function isWithinView(owner: object): boolean {
+  return scopeOf(owner)?.writable === false;
+}
+
+/** The innermost callback of that owner, from which the current call comes and which is not over. */
+function scopeOf(owner: object): Scope | undefined {
+  let scope = currentScope.getStore();
+  while (scope !== undefined && !(scope.open && scope.owner === owner)) scope = scope.outer;
+  return scope;
 }

@@ -1,6 +1,7 @@
 import { openEngine } from "../engine/engine.ts";
+import { ExclusiveReaders } from "../engine/exclusive-readers.ts";
 import type { Level } from "../engine/level.ts";
-import { ExclusiveReaders, SnapshotReaders } from "../engine/readers.ts";
+import { SnapshotReaders } from "../engine/snapshot-readers.ts";
 import { DatabaseError } from "../errors.ts";
 import { checkBoolean, checkCount, checkOptions, show } from "./options.ts";
 import { type Durability, Store } from "./store.ts";

@@ -1,4 +1,5 @@
 import type { Level } from "../engine/level.ts";
+import { PROBE, probeOrder } from "../engine/manifest.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Interval } from "../keys/bounds.ts";
 import { encodeKey } from "../keys/encode.ts";
@@ -61,7 +62,8 @@ export const ALL_ROWS: Interval = { from: "", to: "\u{10ffff}" };
  *
  * @returns the last commit
  * @throws DatabaseError `STORE_INVALID` for another program's data, `STORE_VERSION` for a format of a later release,
- * `STORE_NOT_FOUND` for an empty engine where none may be made, `STORE_DAMAGED` where the commit row is missing
+ * `STORE_NOT_FOUND` for an empty engine where none may be made, `STORE_DAMAGED` where the commit row is missing,
+ * `ENGINE_UNSUITABLE` for a new one that does not order keys by their bytes
  */
 export async function openFormat(level: Level, options: { create: boolean; sync: boolean }): Promise<number> {
   const get = (key: string) => level.get<string, string>(key, { keyEncoding: "utf8", valueEncoding: "utf8" });
@@ -82,8 +84,8 @@ export async function openFormat(level: Level, options: { create: boolean; sync:
 }
 
 async function createFormat(level: Level, options: { create: boolean; sync: boolean }): Promise<number> {
-  const [row] = await level.keys({ limit: 1 }).all();
-  if (row !== undefined) {
+  const rows = await level.keys<string>({ limit: 3, keyEncoding: "utf8" }).all();
+  if (rows.some((key) => !key.startsWith(PROBE))) {
     throw new DatabaseError(
       "STORE_INVALID",
       "The database holds rows that this library did not write. Pass an empty one, or a sublevel of it.",
@@ -91,6 +93,7 @@ async function createFormat(level: Level, options: { create: boolean; sync: bool
   }
   if (!options.create)
     throw new DatabaseError("STORE_NOT_FOUND", "The database is empty: there is no store in it.");
+  await probeOrder(level);
   const batch = level.batch();
   batch.put(FORMAT_KEY, String(FORMAT), { keyEncoding: "utf8", valueEncoding: "utf8" });
   batch.put(COMMIT_KEY, "0", { keyEncoding: "utf8", valueEncoding: "utf8" });

@@ -8,7 +8,7 @@ import { abortError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
 import { type Base, TransactionCore } from "./core.ts";
-import { refuseNested, runScoped } from "./nesting.ts";
+import { isWithinView, refuseNested, runScoped } from "./nesting.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { COMMIT_KEY, sublevelKey } from "./system.ts";
 import { type Ending, Transaction } from "./transaction.ts";
@@ -180,7 +180,7 @@ export class Transactions {
   async lease(signal?: AbortSignal, pinned = false): Promise<Lease> {
     if (this.queue.failure !== undefined) throw this.queue.failure;
     if (signal?.aborted) throw abortError(signal);
-    return this.#readers.acquire(signal, pinned);
+    return this.#readers.acquire({ signal, pinned, nested: isWithinView(this) });
   }
 
   /** The core of a transaction that reads at a lease. */
