@@ -36,6 +36,11 @@ export interface CommitQueueOptions {
   readonly expectsMore: () => boolean;
 }
 
+interface TextOptions {
+  readonly keyEncoding?: "utf8";
+  readonly valueEncoding?: "utf8";
+}
+
 /** Sealed writes held in memory at the most before further transactions wait, in bytes. */
 const MAX_GATHERED = 16 << 20;
 /** Operations put into a batch before other work gets its turn on the thread. */
@@ -52,6 +57,8 @@ export class CommitQueue {
   readonly #level: Level;
   readonly #readers: Readers;
   readonly #options: CommitQueueOptions;
+  /** What an operation on text needs to be told. */
+  readonly #text: TextOptions;
   #gathering: Group | undefined;
   #inFlight: Group | undefined;
   #held = 0;
@@ -65,6 +72,9 @@ export class CommitQueue {
     this.#level = level;
     this.#readers = readers;
     this.#options = options;
+    // Options make each operation of a batch several times as dear, and mostly they would say what is the default.
+    const isText = level.keyEncoding().commonName === "utf8" && level.valueEncoding().commonName === "utf8";
+    this.#text = isText ? {} : { keyEncoding: "utf8", valueEncoding: "utf8" };
     this.#sealed = options.commit;
     this.#written = options.commit;
   }
@@ -193,14 +203,14 @@ export class CommitQueue {
     const batch = this.#level.batch();
     let operations = 0;
     for (const [key, write] of group.writes.entries()) {
-      if (write === null) batch.del(key, DEL);
-      else if (typeof write === "string") batch.put(key, write, PUT_TEXT);
+      if (write === null) batch.del(key, this.#text);
+      else if (typeof write === "string") batch.put(key, write, this.#text);
       else batch.put<string, Uint8Array>(key, write, PUT_BYTES);
       if (++operations % OPERATIONS_PER_TURN === 0) await new Promise(setImmediate);
     }
-    for (const key of group.purged) batch.del(key, DEL);
+    for (const key of group.purged) batch.del(key, this.#text);
     const commits = group.lastCommit > 0;
-    if (commits) batch.put(...this.#options.commitRow(group.lastCommit), PUT_TEXT);
+    if (commits) batch.put(...this.#options.commitRow(group.lastCommit), this.#text);
     // Purged rows are out of reach: if a crash brings them back, they are purged again.
     const options: { sync: boolean } = { sync: this.#options.sync && commits };
     await batch.write(options);
@@ -222,6 +232,4 @@ export class CommitQueue {
   }
 }
 
-const DEL = { keyEncoding: "utf8" } as const;
-const PUT_TEXT = { keyEncoding: "utf8", valueEncoding: "utf8" } as const;
 const PUT_BYTES = { keyEncoding: "utf8", valueEncoding: "view" } as const;

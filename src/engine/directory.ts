@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { DatabaseError } from "../errors.ts";
@@ -24,21 +24,21 @@ const DATA_FILE = /^\d+\.(ldb|sst|log)$/;
  * @throws DatabaseError `PATH_INVALID`, `STORE_NOT_FOUND`, `STORE_LOCKED`, `LOCK_TIMEOUT`, `STORE_DAMAGED`, `STORE_IO`
  */
 export async function openDirectory(path: string, options: DirectoryOptions): Promise<OpenDirectory> {
-  const directory = await findDirectory(path, options.createIfMissing);
+  const directory = findDirectory(path, options.createIfMissing);
   const lock = await DirectoryLock.acquire(directory, options.lockTimeout);
   try {
-    await preflight(directory, options.createIfMissing);
+    preflight(directory, options.createIfMissing);
     const level = new ClassicLevel(directory, { createIfMissing: options.createIfMissing });
     await level.open();
     return { level, lock };
   } catch (error) {
-    await lock.release();
+    lock.release();
     throw openError(error, directory);
   }
 }
 
 /** @returns the directory's real path, by which two spellings or a symbolic link are known to be one store */
-async function findDirectory(path: string, createIfMissing: boolean): Promise<string> {
+function findDirectory(path: string, createIfMissing: boolean): string {
   if (path === "" || path.includes("\0")) {
     throw new DatabaseError(
       "PATH_INVALID",
@@ -46,12 +46,12 @@ async function findDirectory(path: string, createIfMissing: boolean): Promise<st
     );
   }
   try {
-    if (createIfMissing) await makeDirectory(resolve(path));
-    const directory = await realpath(resolve(path));
-    if ((await stat(directory)).isDirectory()) return directory;
+    if (createIfMissing) makeDirectory(resolve(path));
+    const directory = realpathSync(resolve(path));
+    if (statSync(directory).isDirectory()) return directory;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT")
+    if (code === "ENOENT" && !createIfMissing)
       throw new DatabaseError("STORE_NOT_FOUND", `There is no store at ${path}.`, { cause: error });
     if (code !== "EEXIST" && code !== "ENOTDIR") {
       throw new DatabaseError("STORE_IO", `The directory ${path} could not be opened: ${String(error)}.`, {
@@ -66,17 +66,21 @@ async function findDirectory(path: string, createIfMissing: boolean): Promise<st
 }
 
 /** Makes a directory and its parents. Node's own recursive mkdir never returns below a parent like /proc. */
-async function makeDirectory(path: string): Promise<void> {
-  const make = () =>
-    mkdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
+function makeDirectory(path: string): void {
+  if (makeOne(path)) return;
+  makeDirectory(dirname(path));
+  if (!makeOne(path)) throw new Error(`${dirname(path)} cannot hold a directory`);
+}
+
+/** @returns false where the parent is missing */
+function makeOne(path: string): boolean {
   try {
-    await make();
+    mkdirSync(path);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await make();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST" && code !== "ENOENT") throw error;
+    return code === "EEXIST";
   }
 }
 
@@ -85,8 +89,8 @@ async function makeDirectory(path: string): Promise<void> {
  *
  * LevelDB decides by the file CURRENT alone.
  */
-async function preflight(directory: string, createIfMissing: boolean): Promise<void> {
-  const files = await readdir(directory);
+function preflight(directory: string, createIfMissing: boolean): void {
+  const files = readdirSync(directory);
   if (!files.includes("CURRENT")) {
     const data = files.filter((file) => DATA_FILE.test(file));
     if (data.length === 0 && createIfMissing) return;
@@ -96,7 +100,7 @@ async function preflight(directory: string, createIfMissing: boolean): Promise<v
       `${directory} has data files (${data.slice(0, 3).join(", ")}…) but no file CURRENT, which names its manifest. Restore CURRENT or a backup: opened like this, the data would be deleted.`,
     );
   }
-  const manifest = (await readFile(join(directory, "CURRENT"), "utf8")).trim();
+  const manifest = readFileSync(join(directory, "CURRENT"), "utf8").trim();
   if (files.includes(manifest)) return;
   throw new DatabaseError(
     "STORE_DAMAGED",

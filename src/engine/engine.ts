@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { DatabaseError } from "../errors.ts";
 import { type DirectoryOptions, openDirectory } from "./directory.ts";
 import { openError } from "./engine-errors.ts";
-import type { Level } from "./level.ts";
+import type { AnyLevel, Level } from "./level.ts";
 import { DirectoryLock } from "./lock.ts";
 import { type EngineManifest, manifestOf } from "./manifest.ts";
 
@@ -20,7 +20,7 @@ export interface Engine {
  * @param location a directory, or an abstract-level 3 database, open or not
  * @throws DatabaseError the codes of {@link openDirectory}, `OPTION_INVALID` for another location
  */
-export async function openEngine(location: string | Level, options: DirectoryOptions): Promise<Engine> {
+export async function openEngine(location: string | AnyLevel, options: DirectoryOptions): Promise<Engine> {
   if (typeof location === "string") {
     const { level, lock } = await openDirectory(location, options);
     return {
@@ -38,7 +38,26 @@ export async function openEngine(location: string | Level, options: DirectoryOpt
   return openGiven(location, options);
 }
 
+/** Databases that stores have been given, by their root: the prefixes of the sublevels in use, "" for the root. */
+const inUse = new WeakMap<object, Set<string>>();
+
+/** @returns gives the database free again @throws DatabaseError `STORE_LOCKED` */
+function claim(level: Level): () => void {
+  const { db: root = level, prefix = "" } = level as Level & { db?: object; prefix?: string };
+  const prefixes = inUse.get(root) ?? new Set();
+  inUse.set(root, prefixes);
+  if (prefixes.has(prefix)) {
+    throw new DatabaseError(
+      "STORE_LOCKED",
+      "The given database is in use by another store. Close that one first.",
+    );
+  }
+  prefixes.add(prefix);
+  return () => prefixes.delete(prefix);
+}
+
 async function openGiven(level: Level, options: DirectoryOptions): Promise<Engine> {
+  const free = claim(level);
   const manifest = manifestOf(level);
   const wasOpen = level.status === "open";
   let lock: DirectoryLock | undefined;
@@ -48,12 +67,14 @@ async function openGiven(level: Level, options: DirectoryOptions): Promise<Engin
     if (directory !== undefined)
       lock = await DirectoryLock.acquire(await realpath(directory), options.lockTimeout);
   } catch (error) {
+    free();
     if (!wasOpen) await level.close();
     throw openError(error, directoryOf(level) ?? "the given database");
   }
   const close = async () => {
+    free();
     if (!wasOpen) await level.close();
-    await lock?.release();
+    lock?.release();
   };
   return { level, manifest, close };
 }

@@ -1,6 +1,10 @@
 import type { AbstractLevel } from "abstract-level";
 
-/** Any abstract-level 3 database. */
+/** Any abstract-level 3 database, whatever its default encodings. */
+// biome-ignore lint/suspicious/noExplicitAny: the types of its keys and values do not matter, since each call names its encodings
+export type AnyLevel = AbstractLevel<any, any, any>;
+
+/** How the engine itself sees a database. */
 export type Level = AbstractLevel<string | Buffer | Uint8Array, string, string>;
 
 /** A stored value: text, or bytes where a bucket holds bytes. */
@@ -13,7 +17,7 @@ export type Format = "utf8" | "view";
 export type Row = [key: string, value: Value];
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Gives a value in the wanted format: pending writes keep the one in which they were put. */
 export function inFormat(value: Value, format: Format): Value {

@@ -7,17 +7,17 @@
  * LevelDB has a lock of its own, on the file LOCK, but loses it when anything in the process opens and closes that
  * file: a second open of the store does (whether by another spelling of its path or from another thread). So the
  * library asks its own lock first, and never touches LOCK.
+ *
+ * The calls are synchronous: small, few, and a trip to another thread costs more than each of them.
  */
-import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.ts";
 
 const FILE = "meshgate.lock";
 const POLL_MS = 25;
-/** After this long, an owner file that cannot be read is one whose writer died amid writing it. */
+/** An owner file this old that cannot be read is one whose writer died amid writing it. */
 const TORN_MS = 2000;
 
 /** Directories open in this process, by real path; shared by all copies of the library in it. */
@@ -25,6 +25,13 @@ const REGISTRY = Symbol.for("@meshgate/database:directories");
 const shared = globalThis as unknown as { [REGISTRY]?: Set<string> };
 shared[REGISTRY] ??= new Set();
 const openDirectories: Set<string> = shared[REGISTRY];
+
+/** The locks that this thread holds. */
+const held = new Set<DirectoryLock>();
+// A thread that ends without closing its stores leaves its process running, and with it the owner that the file names.
+const releaseAll = () => {
+  for (const lock of held) lock.release();
+};
 
 interface Owner {
   readonly pid: number;
@@ -40,6 +47,8 @@ export class DirectoryLock {
   private constructor(directory: string, token: string) {
     this.#directory = directory;
     this.#token = token;
+    if (held.size === 0) process.on("exit", releaseAll);
+    held.add(this);
   }
 
   /**
@@ -52,50 +61,56 @@ export class DirectoryLock {
   static async acquire(directory: string, timeout: number): Promise<DirectoryLock> {
     const deadline = Date.now() + timeout;
     while (true) {
-      const holder = openDirectories.has(directory) ? "this process" : await tryOwn(directory);
+      const holder = openDirectories.has(directory) ? "this process" : tryOwn(directory);
       if (typeof holder !== "string") return new DirectoryLock(directory, holder.token);
       if (Date.now() >= deadline) throw lockedError(directory, holder, timeout);
       await sleep(Math.min(POLL_MS, deadline - Date.now()));
     }
   }
 
-  async release(): Promise<void> {
+  release(): void {
+    held.delete(this);
+    if (held.size === 0) process.off("exit", releaseAll);
     openDirectories.delete(this.#directory);
     const path = join(this.#directory, FILE);
-    if ((await readOwner(path))?.token === this.#token) await rm(path, { force: true });
+    const owner = readOwner(path);
+    if (typeof owner === "object" && owner.token === this.#token) rmSync(path, { force: true });
   }
 }
 
-/** @returns the new owner, or who holds the directory */
-async function tryOwn(directory: string): Promise<Owner | string> {
-  // Registered before the first await, so that two opens in one process cannot both pass.
-  openDirectories.add(directory);
+/** Tries once to own a directory. @returns the new owner, or who holds it */
+function tryOwn(directory: string): Owner | string {
+  const own: Owner = { pid: process.pid, started: startOf(process.pid), token: newToken() };
+  const path = join(directory, FILE);
   try {
-    const own: Owner = { pid: process.pid, started: startOf(process.pid), token: randomUUID() };
-    const path = join(directory, FILE);
     for (let attempt = 0; attempt < 3; attempt++) {
-      if (await createOwner(path, own)) return own;
-      const holder = await readOwner(path);
-      if (holder !== undefined && isAlive(holder)) {
-        openDirectories.delete(directory);
+      if (createOwner(path, own)) {
+        openDirectories.add(directory);
+        return own;
+      }
+      const holder = readOwner(path);
+      if (holder === "being written") break;
+      if (typeof holder === "object" && isAlive(holder)) {
         return holder.pid === process.pid ? "another thread of this process" : `process ${holder.pid}`;
       }
-      await removeStale(path, holder);
+      removeStale(path, holder);
     }
-    openDirectories.delete(directory);
-    return "another process that is opening it";
+    return "another process, which is opening it";
   } catch (error) {
-    openDirectories.delete(directory);
     throw new DatabaseError("STORE_IO", `The lock of ${directory} could not be written: ${String(error)}.`, {
       cause: error,
     });
   }
 }
 
-async function createOwner(path: string, owner: Owner): Promise<boolean> {
+function createOwner(path: string, owner: Owner): boolean {
   try {
-    const file = await open(path, "wx");
-    await file.writeFile(JSON.stringify(owner)).finally(() => file.close());
+    const file = openSync(path, "wx");
+    try {
+      writeSync(file, JSON.stringify(owner));
+    } finally {
+      closeSync(file);
+    }
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -103,34 +118,39 @@ async function createOwner(path: string, owner: Owner): Promise<boolean> {
   }
 }
 
-/** The owner that the file names; undefined where there is no file, or no owner can be read from it for long. */
-async function readOwner(path: string): Promise<Owner | undefined> {
-  const deadline = Date.now() + TORN_MS;
-  while (true) {
-    const text = await readFile(path, "utf8").catch(() => undefined);
-    if (text === undefined) return undefined;
-    try {
-      const owner = JSON.parse(text) as Owner;
-      if (typeof owner.pid === "number" && typeof owner.token === "string") return owner;
-    } catch {
-      // Its owner may be amid writing it.
-    }
-    if (Date.now() > deadline) return undefined;
-    await sleep(POLL_MS);
+/**
+ * Reads the owner that the file names.
+ *
+ * @returns "none" where there is no file, or one whose writer died amid writing it (as a power cut may leave it)
+ */
+function readOwner(path: string): Owner | "none" | "being written" {
+  try {
+    const owner = JSON.parse(readFileSync(path, "utf8")) as Owner;
+    if (typeof owner.pid === "number" && typeof owner.token === "string") return owner;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "none";
   }
+  const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return Math.abs(age) < TORN_MS ? "being written" : "none";
 }
 
 /** Moves a dead owner's file away, and back where another process put its own there in the meantime. */
-async function removeStale(path: string, stale: Owner | undefined): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+function removeStale(path: string, stale: Owner | "none"): void {
+  const aside = `${path}.${newToken()}`;
   try {
-    await rename(path, aside);
+    renameSync(path, aside);
   } catch {
     return; // Another process was faster.
   }
-  const moved = await readOwner(aside);
-  if (moved !== undefined && moved.token !== stale?.token) await rename(aside, path);
-  else await rm(aside, { force: true });
+  const moved = readOwner(aside);
+  const isStale = typeof moved !== "object" || (typeof stale === "object" && moved.token === stale.token);
+  if (isStale) rmSync(aside, { force: true });
+  else renameSync(aside, path);
+}
+
+/** Names one owner among all that the machine ever had. */
+function newToken(): string {
+  return `${process.pid}-${Date.now()}-${process.hrtime.bigint()}`;
 }
 
 function isAlive(owner: Owner): boolean {

@@ -2,12 +2,13 @@ import type { AbstractSnapshot } from "abstract-level";
 import type { Awaitable } from "../awaitable.ts";
 import type { DatabaseError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
+import { readError } from "./engine-errors.ts";
 import type { Lease, LeaseRequest, Memo, Readers } from "./readers.ts";
 import { EngineSource, type Source } from "./source.ts";
-import { WaitList } from "./wait-list.ts";
+import { MAX_DELAY, WaitList } from "./wait-list.ts";
 
 /** The rows at one commit, shared by all readers that start there. */
-class View {
+class SharedSnapshot {
   readonly commit: number;
   readonly memo: Memo;
   readonly source: Source;
@@ -21,7 +22,11 @@ class View {
   constructor(engine: Engine, commit: number, memo: Memo) {
     this.commit = commit;
     this.memo = memo;
-    this.#snapshot = engine.level.snapshot();
+    try {
+      this.#snapshot = engine.level.snapshot();
+    } catch (error) {
+      throw readError(error);
+    }
     this.source = new EngineSource(engine, this.#snapshot);
   }
 
@@ -43,8 +48,8 @@ export class SnapshotReaders implements Readers {
   readonly #maxAge: number;
   readonly #waiting = new WaitList();
   /** Superseded views that still have readers, the oldest first. */
-  readonly #retired = new Set<View>();
-  #current: View | undefined;
+  readonly #retired = new Set<SharedSnapshot>();
+  #current: SharedSnapshot | undefined;
   #commit: number;
   #writing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -79,10 +84,10 @@ export class SnapshotReaders implements Readers {
 
   /** Where nobody commits, nothing else would tell those who wait that a view's time is over. */
   #wakeAtExpiry(): void {
-    const [oldest] = this.#retired;
-    if (oldest === undefined || this.#timer !== undefined || this.#maxAge === Number.POSITIVE_INFINITY)
-      return;
-    const delay = Math.max(1, oldest.retiredAt + this.#maxAge - Date.now() + 1);
+    if (this.#timer !== undefined) return;
+    const oldest = Array.from(this.#retired).find(({ pins }) => pins === 0);
+    if (oldest === undefined) return;
+    const delay = Math.max(1, Math.min(oldest.retiredAt + this.#maxAge - Date.now() + 1, MAX_DELAY));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#waiting.wakeAll();
@@ -95,15 +100,15 @@ export class SnapshotReaders implements Readers {
   }
 
   /** The view of the last commit. Undefined while it cannot be had: at the limit, or amid a write without one. */
-  #openCurrent(): View | undefined {
+  #openCurrent(): SharedSnapshot | undefined {
     if (this.#current !== undefined) return this.#current;
     this.#expire();
     if (this.#writing || this.#retired.size >= this.#limit) return undefined;
-    this.#current = new View(this.#engine, this.#commit, this.memo);
+    this.#current = new SharedSnapshot(this.#engine, this.#commit, this.memo);
     return this.#current;
   }
 
-  #lease(view: View, pinned: boolean): Lease {
+  #lease(view: SharedSnapshot, pinned: boolean): Lease {
     view.readers++;
     if (pinned) view.pins++;
     return {
@@ -114,7 +119,7 @@ export class SnapshotReaders implements Readers {
     };
   }
 
-  #release(view: View, pinned: boolean): void {
+  #release(view: SharedSnapshot, pinned: boolean): void {
     view.readers--;
     if (pinned) view.pins--;
     if (view.readers > 0 || view === this.#current) return;

@@ -1,7 +1,12 @@
 import { DatabaseError } from "../errors.ts";
 
+/** The longest time for which a timer can be set, in milliseconds. */
+export const MAX_DELAY: number = 2 ** 31 - 1;
+
 interface Waiter {
-  wake(): void;
+  readonly signal: AbortSignal | undefined;
+  readonly wake: () => void;
+  readonly leave: (error: DatabaseError) => void;
   gone: boolean;
 }
 
@@ -10,6 +15,8 @@ export class WaitList {
   #waiters: Waiter[] = [];
   #head = 0;
   #size = 0;
+  /** Who waits with a signal: one listener serves all that share it, as a program's one shutdown signal. */
+  readonly #bySignal = new Map<AbortSignal, Set<Waiter>>();
 
   get size(): number {
     return this.#size;
@@ -23,22 +30,42 @@ export class WaitList {
   wait(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(abortError(signal));
     this.#size++;
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        waiter.gone = true;
-        this.#size--;
-        reject(abortError(signal as AbortSignal));
-      };
-      const waiter: Waiter = {
-        gone: false,
-        wake: () => {
-          signal?.removeEventListener("abort", leave);
-          resolve();
-        },
-      };
-      signal?.addEventListener("abort", leave, { once: true });
+    return new Promise((wake, leave) => {
+      const waiter: Waiter = { signal, wake, leave, gone: false };
       this.#waiters.push(waiter);
+      if (signal !== undefined) this.#listen(signal, waiter);
     });
+  }
+
+  #listen(signal: AbortSignal, waiter: Waiter): void {
+    const sharing = this.#bySignal.get(signal);
+    if (sharing !== undefined) {
+      sharing.add(waiter);
+      return;
+    }
+    this.#bySignal.set(signal, new Set([waiter]));
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  readonly #onAbort = (event: Event): void => {
+    const signal = event.target as AbortSignal;
+    const leaving = this.#bySignal.get(signal) ?? [];
+    this.#bySignal.delete(signal);
+    for (const waiter of leaving) {
+      waiter.gone = true;
+      this.#size--;
+      waiter.leave(abortError(signal));
+    }
+  };
+
+  #forget(waiter: Waiter): void {
+    const { signal } = waiter;
+    if (signal === undefined) return;
+    const sharing = this.#bySignal.get(signal);
+    sharing?.delete(waiter);
+    if (sharing?.size !== 0) return;
+    this.#bySignal.delete(signal);
+    signal.removeEventListener("abort", this.#onAbort);
   }
 
   /** Wakes the first in line. @returns false where nobody waits */
@@ -48,6 +75,7 @@ export class WaitList {
       this.#trim();
       if (waiter === undefined || waiter.gone) continue;
       this.#size--;
+      this.#forget(waiter);
       waiter.wake();
       return true;
     }

@@ -45,7 +45,9 @@ function readTuple(reader: Reader, depth: number): Key[] {
 
 function readPart(reader: Reader): Key {
   const { text, at } = reader;
-  const isText = text.charCodeAt(at) === 74; // J
+  const letter = text.charCodeAt(at);
+  const integer = letter === 70 ? readPositiveInteger(reader) : undefined; // F
+  if (integer !== undefined) return integer;
   let end = at + 1;
   let escaped = false;
   for (; end < text.length; end++) {
@@ -53,10 +55,10 @@ function readPart(reader: Reader): Key {
     if (unit > 35) continue;
     if (unit === 33 || unit === 34) break; // ! "
     if (unit === 35) escaped = true;
-    else if (isText) throw corrupt(text); // would stand escaped
+    else if (letter === 74) throw corrupt(text); // would stand escaped
   }
   reader.at = end;
-  if (!isText) return decodeScalar(text, at, end);
+  if (letter !== 74) return decodeScalar(text, at, end);
   const part = text.slice(at + 1, end);
   return escaped ? unescapePart(part) : part;
 }
@@ -86,8 +88,9 @@ function decodeDate(text: string, start: number, end: number): Date {
 }
 
 function decodeNumber(text: string, start: number, end: number): number {
-  const integer = decodePositiveInteger(text, start, end);
-  if (integer !== undefined) return integer;
+  const reader: Reader = { text, at: start };
+  const integer = readPositiveInteger(reader);
+  if (integer !== undefined && reader.at === end) return integer;
   const digits = text.slice(start, end);
   const value = charwise.number.decode(digits);
   // charwise reads almost anything: only what it would write is a key.
@@ -96,31 +99,42 @@ function decodeNumber(text: string, start: number, end: number): number {
   throw corrupt(text);
 }
 
-/** Undoes {@link encodePositiveInteger} up to fifteen digits; undefined for anything else. */
-function decodePositiveInteger(text: string, start: number, end: number): number | undefined {
-  const digit = (at: number) => text.charCodeAt(at) - 48;
-  if (
-    !text.startsWith("FE5", start) ||
-    text.charCodeAt(start + 5) !== 77 ||
-    text.charCodeAt(start + 7) !== 46
-  ) {
-    return undefined;
+/**
+ * Reads a positive integer of up to fifteen digits: "FE5", two digits of exponent, "M", the mantissa, twenty zeros.
+ *
+ * Written out by hand, since half of what a range costs beyond the engine would be this.
+ *
+ * @returns undefined, with nothing read, where there is anything else
+ */
+function readPositiveInteger(reader: Reader): number | undefined {
+  const { text, at } = reader;
+  const tens = text.charCodeAt(at + 3) - 48;
+  const ones = text.charCodeAt(at + 4) - 48;
+  let value = text.charCodeAt(at + 6) - 48;
+  const isForm =
+    text.charCodeAt(at) === 70 &&
+    text.charCodeAt(at + 1) === 69 &&
+    text.charCodeAt(at + 2) === 53 &&
+    text.charCodeAt(at + 5) === 77 &&
+    text.charCodeAt(at + 7) === 46;
+  if (!isForm || !(tens === 0 || (tens === 1 && ones < 5)) || !(ones >= 0 && ones <= 9)) return undefined;
+  if (!(value > 0 && value <= 9)) return undefined;
+  let next = at + 8;
+  /** Where the twenty zeros begin: behind the last digit that is none. */
+  let zeros = next;
+  for (let i = tens * 10 + ones; i > 0; i--) {
+    const digit = text.charCodeAt(next++) - 48;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    if (digit > 0) zeros = next;
+    value = value * 10 + digit;
   }
-  const [tens, ones] = [digit(start + 3), digit(start + 4)];
-  const exponent = tens * 10 + ones;
-  let value = digit(start + 6);
-  if (!((tens === 0 || tens === 1) && ones >= 0 && ones <= 9 && exponent < 15)) return undefined;
-  if (!(value > 0 && value < 10)) return undefined;
-  const fraction = start + 8;
-  /** Where the mantissa's zeros begin. */
-  let zeros = fraction;
-  for (let at = fraction; at < fraction + exponent; at++) {
-    const next = digit(at);
-    if (!(next >= 0 && next <= 9)) return undefined;
-    if (next > 0) zeros = at + 1;
-    value = value * 10 + next;
-  }
-  return end === zeros + PAD.length && text.startsWith(PAD, zeros) ? value : undefined;
+  const end = zeros + PAD.length;
+  while (next < end) if (text.charCodeAt(next++) !== 48) return undefined;
+  // One zero more, or any digit, would be another number's mantissa.
+  const beyond = text.charCodeAt(end);
+  if (next !== end || (beyond >= 48 && beyond <= 57)) return undefined;
+  reader.at = end;
+  return value;
 }
 
 function corrupt(text: string): DatabaseError {

@@ -33,6 +33,7 @@ const ESCAPED = /[\0-#]/g;
 const ESCAPABLE = /[\0-#]/;
 /** What charwise adds to each mantissa. */
 export const PAD: string = "0".repeat(20);
+const SHORT = 40;
 /** How deeply tuples nest at the most. */
 export const MAX_DEPTH = 64;
 
@@ -101,7 +102,14 @@ function encodeTuple(parts: readonly unknown[], path: string, depth: number): st
 }
 
 function isPlainText(part: unknown): part is string {
-  return typeof part === "string" && !ESCAPABLE.test(part) && part.isWellFormed();
+  if (typeof part !== "string") return false;
+  // Most parts are short, and for these a loop beats a regular expression.
+  if (part.length > SHORT) return !ESCAPABLE.test(part) && part.isWellFormed();
+  for (let i = 0; i < part.length; i++) {
+    const unit = part.charCodeAt(i);
+    if (unit <= 35 || unit >= 0xd800) return false; // "#" and below stand escaped; surrogates need a closer look
+  }
+  return true;
 }
 
 function isPositiveInteger(part: unknown): part is number {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { openDirectory } from "../engine/directory.ts";
@@ -33,7 +32,7 @@ export async function backup(
 ): Promise<BackupReport> {
   checkWork(options, "backup()");
   const target = await freeTarget(directory);
-  const partial = `${target}.partial-${randomUUID().slice(0, 8)}`;
+  const partial = `${target}.partial-${process.pid}-${process.hrtime.bigint()}`;
   const lease = await transactions.lease(options.signal, true);
   try {
     const rows = await copyRows(lease, partial, options);

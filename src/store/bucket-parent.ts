@@ -91,13 +91,16 @@ export abstract class BucketParent {
     this.guardWritable();
     checkName(name);
     const codec = codecIn(options) ?? codecOf("json");
-    if ((await findBucket(this.core, this.state, name)) !== undefined) {
-      throw new DatabaseError(
-        "BUCKET_EXISTS",
-        `There is a bucket ${JSON.stringify(name)} already. Open it with bucket(), or use createBucketIfNotExists().`,
-      );
-    }
-    return this.handle(await createBucket(this.core, this.state, name, codec.encoding), codec);
+    return this.core.inTurn(async () => {
+      this.guardWritable();
+      if ((await findBucket(this.core, this.state, name)) !== undefined) {
+        throw new DatabaseError(
+          "BUCKET_EXISTS",
+          `There is a bucket ${JSON.stringify(name)} already. Open it with bucket(), or use createBucketIfNotExists().`,
+        );
+      }
+      return this.handle(await createBucket(this.core, this.state, name, codec.encoding), codec);
+    });
   }
 
   /** Opens a bucket here, creating it where there is none. Errors as {@link createBucket}, but `BUCKET_EXISTS`. */
@@ -117,9 +120,12 @@ export abstract class BucketParent {
     this.guardWritable();
     checkName(name);
     const codec = codecIn(options);
-    const found = await findBucket(this.core, this.state, name);
-    const state = found ?? (await createBucket(this.core, this.state, name, codec?.encoding ?? "json"));
-    return this.handle(state, codec ?? codecOf(state.record.encoding));
+    return this.core.inTurn(async () => {
+      this.guardWritable();
+      const found = await findBucket(this.core, this.state, name);
+      const state = found ?? (await createBucket(this.core, this.state, name, codec?.encoding ?? "json"));
+      return this.handle(state, codec ?? codecOf(state.record.encoding));
+    });
   }
 
   /**
@@ -131,7 +137,10 @@ export abstract class BucketParent {
   async deleteBucket(name: string): Promise<void> {
     this.guardWritable();
     checkName(name);
-    await deleteBucket(this.core, await requireBucket(this.core, this.state, name));
+    return this.core.inTurn(async () => {
+      this.guardWritable();
+      await deleteBucket(this.core, await requireBucket(this.core, this.state, name));
+    });
   }
 
   /** The names of the buckets here, in order. */

@@ -173,8 +173,8 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
    * awaited. An error that it throws ends the walk and is passed on.
    */
   async forEach(fn: (key: K, value: V | undefined) => unknown): Promise<void> {
-    checkFunction(fn, "forEach()");
     const cursor = this.cursor();
+    checkFunction(fn, "forEach()");
     for (let element = await cursor.first(); element !== undefined; element = await cursor.next()) {
       await fn(...(element as [K, V | undefined]));
     }
@@ -201,9 +201,11 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
   /** Adds one to the sequence and gives it; the first is 1. @throws DatabaseError `SEQUENCE_INVALID` at its end */
   nextSequence(): Awaitable<number> {
     this.guardWritable();
-    return chain(readSequence(this.core, this.state), (last) =>
-      writeSequence(this.core, this.state, last + 1),
-    );
+    const last = readSequence(this.core, this.state);
+    if (!(last instanceof Promise)) return writeSequence(this.core, this.state, last + 1);
+    const next = async () =>
+      writeSequence(this.core, this.state, (await readSequence(this.core, this.state)) + 1);
+    return this.core.inTurn(next);
   }
 
   /** Where the bucket lies on disk, and how large it is. */

@@ -103,19 +103,21 @@ export async function refuseValue(core: TransactionCore, parent: BucketState, na
 
 /** Deletes a bucket and all within it. Its rows are out of reach at once; the store reclaims them later. */
 export async function deleteBucket(core: TransactionCore, state: BucketState): Promise<void> {
-  const pending = [state];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (next.record.nested) {
-      for (const name of await bucketNames(core, next)) {
-        const child = await findBucket(core, next, name);
-        if (child !== undefined) pending.push(child);
-      }
+  const subtree = [state];
+  for (const parent of subtree) {
+    if (!parent.record.nested) continue;
+    for (const name of await bucketNames(core, parent)) {
+      const child = await findBucket(core, parent, name);
+      if (child !== undefined) subtree.push(child);
     }
-    core.set(bucketKey(next.parent?.record.id ?? 0, next.name), null);
-    core.set(sequenceKey(next.record.id), null);
-    core.set(sublevelKey(next.record.prefix), JSON.stringify("dropped"));
-    next.deleted = true;
-    core.states.delete(next.record.id);
+  }
+  // All is read before anything is written: a walk that fails must not leave half of the subtree behind.
+  for (const bucket of subtree) {
+    core.set(bucketKey(bucket.parent?.record.id ?? 0, bucket.name), null);
+    core.set(sequenceKey(bucket.record.id), null);
+    core.set(sublevelKey(bucket.record.prefix), JSON.stringify("dropped"));
+    bucket.deleted = true;
+    core.states.delete(bucket.record.id);
   }
   core.structural = true;
   core.dropped = true;

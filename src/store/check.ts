@@ -8,7 +8,7 @@ import type { BucketRecord } from "./bucket-state.ts";
 import { parseRecord } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { checkWork, report, type WorkOptions } from "./progress.ts";
-import { ALL_BUCKETS, ALL_ROWS, SYSTEM_PREFIXES, sublevelKey } from "./system.ts";
+import { ALL_BUCKETS, ALL_ROWS, SEQUENCES, SYSTEM_PREFIXES, sublevelKey } from "./system.ts";
 import type { Transactions } from "./transactions.ts";
 
 export type CheckOptions = WorkOptions;
@@ -34,7 +34,7 @@ export interface CheckReport {
 }
 
 const REPORTED = 100;
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Walks every row in slices, each at the last commit, so that no snapshot is held for long.
@@ -64,6 +64,7 @@ class Checker {
   #memo: Memo | undefined;
   /** Buckets by their sublevels' prefixes. */
   #buckets = new Map<string, BucketRecord>();
+  #ids = new Set<number>();
   /** Prefixes of deleted buckets, whose rows are being reclaimed. */
   #dropped = new Set<string>();
   readonly #problems: CheckProblem[] = [];
@@ -74,6 +75,7 @@ class Checker {
     if (memo === this.#memo) return;
     this.#memo = memo;
     this.#buckets = new Map();
+    this.#ids = new Set();
     for (let from = ALL_BUCKETS.from; ; ) {
       const rows = await read(core, from, ALL_BUCKETS.to);
       const last = rows.at(-1);
@@ -92,6 +94,8 @@ class Checker {
       const [parent] = decodeKey(key, "!~buckets!".length) as [number];
       const twin = this.#buckets.get(record.prefix);
       if (twin !== undefined) this.#problem(key, `shares its sublevel with the bucket of id ${twin.id}`);
+      if (this.#ids.has(record.id)) this.#problem(key, `shares its id ${record.id} with another bucket`);
+      this.#ids.add(record.id);
       this.#buckets.set(record.prefix, record);
       this.#parents.set(parent, key);
     } catch (error) {
@@ -131,6 +135,8 @@ class Checker {
     } catch {
       return "has a key that this library does not write";
     }
+    if (prefix === SEQUENCES)
+      return this.#ids.has(decodeKey(key, prefix.length) as number) ? undefined : "is of no bucket";
     if (SYSTEM_PREFIXES.includes(prefix)) return undefined;
     const bucket = this.#buckets.get(prefix);
     if (bucket !== undefined) return valueFlaw(bucket, value);

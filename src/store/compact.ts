@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
+import { readError } from "../engine/engine-errors.ts";
 import type { MaintainedLevel } from "../engine/manifest.ts";
 import { bucketNames, findBucket } from "./catalog.ts";
 import { checkWork, report, type WorkOptions } from "./progress.ts";
@@ -25,7 +26,9 @@ export async function compact(
   ranges.push(["!", "~"]);
   for (const [done, [from, to]] of ranges.entries()) {
     report(options, done, ranges.length);
-    await level.compactRange(from, to, { keyEncoding: "utf8" });
+    await level.compactRange(from, to, { keyEncoding: "utf8" }).catch((error) => {
+      throw readError(error);
+    });
   }
   options.onProgress?.({ done: ranges.length, total: ranges.length });
 }

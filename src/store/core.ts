@@ -39,6 +39,7 @@ export class TransactionCore {
   dropped = false;
   readonly #source: Source;
   readonly #readers = new Set<RowReader>();
+  #structure: Promise<unknown> = Promise.resolve();
   #open = true;
 
   constructor(id: number, base: Base, writable: boolean) {
@@ -96,6 +97,16 @@ export class TransactionCore {
     const writes = this.#open && this.writes !== undefined ? this.writes : this.guardWritable();
     writes.set(key, write);
     this.version++;
+  }
+
+  /**
+   * Runs work that reads before it writes after all such work begun earlier: calls that are not awaited one by one
+   * must not both find that a bucket is missing, or take the same number.
+   */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#structure.then(work);
+    this.#structure = done.catch(() => undefined);
+    return done;
   }
 
   /** Opens a reader that is closed with the transaction at the latest. */

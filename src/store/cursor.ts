@@ -1,7 +1,7 @@
 import { type Awaitable, chain } from "../awaitable.ts";
 import type { Value } from "../engine/level.ts";
 import { DatabaseError } from "../errors.ts";
-import { ALL_KEYS, type Interval, successor } from "../keys/bounds.ts";
+import { ALL_KEYS, type Interval, type KeyPrefix, successor } from "../keys/bounds.ts";
 import { decodeKey } from "../keys/decode.ts";
 import { encodeBound, type Key } from "../keys/encode.ts";
 import type { BucketState } from "./bucket-state.ts";
@@ -81,7 +81,7 @@ export class Cursor<K extends Key = Key, V = unknown> {
    *
    * @throws DatabaseError `KEY_INVALID`, `KEY_TOO_LARGE`
    */
-  seek(key: K): Awaitable<Element<K, V> | undefined> {
+  seek(key: KeyPrefix<K>): Awaitable<Element<K, V> | undefined> {
     this.#bucket.guard();
     const from = encodeBound(key);
     this.#position = from;

@@ -116,9 +116,9 @@ function foundName(row: Row | undefined): Found | undefined {
 function namesBetween(parent: number, { from, to }: Interval): Interval {
   const all = bucketsWithin(parent);
   // A name's key is "J" and the name. Left open, its bound lies right below the records of the names from it on. No
-  // name is longer than the limit, so that what a longer bound has beyond cannot matter.
+  // name is longer than the limit, so that what a bound has beyond (and half a character at the cut) cannot matter.
   const bound = (encoded: string) => {
-    const text = encoded.slice(1, MAX_NAME_BYTES + 2);
+    const text = encoded.slice(1, MAX_NAME_BYTES + 3);
     return bucketKey(parent, text.isWellFormed() ? text : text.slice(0, -1)).slice(0, -1);
   };
   return {

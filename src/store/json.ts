@@ -68,8 +68,8 @@ function arrayFlaw(array: readonly unknown[], depth: number, findings: Findings)
     const flaw = findFlaw(array[i], depth + 1, findings);
     if (flaw !== undefined) return within(flaw, i);
   }
-  // Its items, and "length".
-  return Reflect.ownKeys(array).length === array.length + 1 ? undefined : hiddenFlaw(array);
+  if (Object.keys(array).length !== array.length) return { path: [], what: "an array with named properties" };
+  return hiddenFlaw(array);
 }
 
 function objectFlaw(object: object, depth: number, findings: Findings): Flaw | undefined {
@@ -77,23 +77,26 @@ function objectFlaw(object: object, depth: number, findings: Findings): Flaw | u
   if (prototype !== Object.prototype && prototype !== null) {
     return { path: [], what: `not a plain object${className(object)}` };
   }
-  let fields = 0;
   // Unlike Object.keys, for-in makes no array; what else it may meet, inherited fields, could only be refused.
   for (const key in object) {
-    const flaw = findFlaw((object as Record<string, unknown>)[key], depth + 1, findings);
+    const field = (object as Record<string, unknown>)[key];
+    if (typeof field === "string") continue;
+    const flaw = findFlaw(field, depth + 1, findings);
     if (flaw !== undefined) return within(flaw, key);
-    fields++;
   }
-  return Reflect.ownKeys(object).length === fields ? undefined : hiddenFlaw(object);
+  return hiddenFlaw(object);
 }
 
-/** Tells of the property of an array or object that JSON does not see. */
-function hiddenFlaw(object: object): Flaw {
-  const symbol = Object.getOwnPropertySymbols(object)[0];
-  if (symbol !== undefined) return { path: [], what: `something with the key ${String(symbol)}` };
-  if (Array.isArray(object)) return { path: [], what: "an array with named properties" };
-  const hidden = Object.getOwnPropertyNames(object).find((name) => !Object.keys(object).includes(name));
-  return { path: [], what: `an object with the hidden property ${JSON.stringify(hidden)}` };
+/**
+ * What fields do not show: keys that JSON passes over, and a method by which an object would write something else.
+ *
+ * Properties that are not enumerable count as no data, as for spreading and structuredClone.
+ */
+function hiddenFlaw(object: object): Flaw | undefined {
+  const symbols = Object.getOwnPropertySymbols(object);
+  if (symbols.length > 0) return { path: [], what: `something with the key ${String(symbols[0])}` };
+  const isCustom = typeof (object as { toJSON?: unknown }).toJSON === "function";
+  return isCustom ? { path: [], what: "something with a method toJSON" } : undefined;
 }
 
 function className(object: object): string {

@@ -36,7 +36,7 @@ export function refuseNested(owner: object): void {
   if (scopeOf(owner) === undefined) return;
   throw new DatabaseError(
     "TX_NESTED",
-    "A writing transaction was asked for within the callback of another, and would wait for it forever. Use the transaction that the callback has.",
+    "The call was made within the callback of a transaction, for whose end it would wait forever. Use the transaction that the callback has, or make the call after it.",
   );
 }
 

@@ -1,6 +1,7 @@
 import { openEngine } from "../engine/engine.ts";
+import { openError } from "../engine/engine-errors.ts";
 import { ExclusiveReaders } from "../engine/exclusive-readers.ts";
-import type { Level } from "../engine/level.ts";
+import type { AnyLevel } from "../engine/level.ts";
 import { SnapshotReaders } from "../engine/snapshot-readers.ts";
 import { DatabaseError } from "../errors.ts";
 import { checkBoolean, checkCount, checkOptions, show } from "./options.ts";
@@ -44,20 +45,19 @@ const KNOWN = [
  * @throws DatabaseError `OPTION_INVALID`, `PATH_INVALID`, `STORE_NOT_FOUND`, `STORE_LOCKED`, `LOCK_TIMEOUT`,
  * `STORE_INVALID`, `STORE_VERSION`, `STORE_DAMAGED`, `STORE_IO`, `ENGINE_UNSUITABLE`
  */
-export async function openStore(location: string | Level, options: StoreOptions = {}): Promise<Store> {
+export async function openStore(location: string | AnyLevel, options: StoreOptions = {}): Promise<Store> {
   const settings = checkStoreOptions(options);
   const create = settings.createIfMissing && !settings.readOnly;
   const engine = await openEngine(location, { createIfMissing: create, lockTimeout: settings.lockTimeout });
   try {
-    const { permanence, snapshots } = engine.manifest;
-    const commit = await openFormat(engine.level, { create, sync: permanence });
-    const readers = snapshots
+    const commit = await openFormat(engine, { create });
+    const readers = engine.manifest.snapshots
       ? new SnapshotReaders(engine, { ...settings, commit })
-      : new ExclusiveReaders(engine, { commit });
+      : new ExclusiveReaders(engine, { ...settings, commit });
     return new Store(engine, readers, { ...settings, commit });
   } catch (error) {
     await engine.close();
-    throw error;
+    throw openError(error, typeof location === "string" ? location : "the given database");
   }
 }
 

@@ -5,6 +5,7 @@ import { DatabaseError } from "../errors.ts";
 import { type BackupOptions, type BackupReport, backup } from "./backup.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
 import { type CompactOptions, compact } from "./compact.ts";
+import { refuseNested } from "./nesting.ts";
 import { checkBoolean, checkFunction, checkOptions, checkSignal } from "./options.ts";
 import type { Transaction } from "./transaction.ts";
 import { Transactions } from "./transactions.ts";
@@ -144,6 +145,7 @@ export class Store implements AsyncDisposable {
   /** Gives the space of deleted rows back, bucket by bucket. Cost: it rewrites what is on disk. */
   compact(options: CompactOptions = {}): Promise<void> {
     return this.#maintain(true, async () => {
+      refuseNested(this.#transactions);
       await this.#transactions.reclaimer.idle;
       await compact(this.#engine, this.#transactions, options);
     });
@@ -166,8 +168,13 @@ export class Store implements AsyncDisposable {
     return work().finally(() => this.#transactions.leave());
   }
 
-  /** Waits for open transactions, then closes the store. Further calls give the same promise. */
-  close(): Promise<void> {
+  /**
+   * Waits for open transactions, then closes the store. Further calls wait for the same.
+   *
+   * @throws DatabaseError `TX_NESTED` within the callback of an update
+   */
+  async close(): Promise<void> {
+    refuseNested(this.#transactions);
     this.#closing ??= this.#transactions.close().then(() => this.#engine.close());
     return this.#closing;
   }

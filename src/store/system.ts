@@ -1,4 +1,5 @@
-import type { Level } from "../engine/level.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { Engine } from "../engine/engine.ts";
 import { PROBE, probeOrder } from "../engine/manifest.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Interval } from "../keys/bounds.ts";
@@ -22,7 +23,8 @@ export const FORMAT_KEY = "!~store!Jformat";
 export const COMMIT_KEY = "!~store!Jcommit";
 export const LAST_BUCKET_KEY = "!~store!Jbuckets";
 const BUCKETS = "!~buckets!";
-const SEQUENCES = "!~sequences!";
+/** What the keys of sequences begin with. */
+export const SEQUENCES = "!~sequences!";
 const SUBLEVELS = "!~sublevels!";
 
 /** The prefixes of the store's own sublevels. */
@@ -51,7 +53,6 @@ export function rowsOf(prefix: string): Interval {
   return { from: `${prefix}"`, to: `${prefix.slice(0, -1)}"` };
 }
 
-export const ALL_SEQUENCES: Interval = rowsOf(SEQUENCES);
 export const ALL_SUBLEVELS: Interval = rowsOf(SUBLEVELS);
 export const ALL_BUCKETS: Interval = rowsOf(BUCKETS);
 /** Every row of the engine. */
@@ -65,10 +66,13 @@ export const ALL_ROWS: Interval = { from: "", to: "\u{10ffff}" };
  * `STORE_NOT_FOUND` for an empty engine where none may be made, `STORE_DAMAGED` where the commit row is missing,
  * `ENGINE_UNSUITABLE` for a new one that does not order keys by their bytes
  */
-export async function openFormat(level: Level, options: { create: boolean; sync: boolean }): Promise<number> {
-  const get = (key: string) => level.get<string, string>(key, { keyEncoding: "utf8", valueEncoding: "utf8" });
+export async function openFormat(engine: Engine, options: { create: boolean }): Promise<number> {
+  const { level, manifest } = engine;
+  const text = { keyEncoding: "utf8", valueEncoding: "utf8" } as const;
+  const get = (key: string): Awaitable<string | undefined> =>
+    manifest.getSync ? level.getSync(key, text) : level.get<string, string>(key, text);
   const format = await get(FORMAT_KEY);
-  if (format === undefined) return createFormat(level, options);
+  if (format === undefined) return createFormat(engine, options);
   if (!/^\d+$/.test(format) || Number(format) > FORMAT) {
     throw new DatabaseError(
       "STORE_VERSION",
@@ -83,7 +87,7 @@ export async function openFormat(level: Level, options: { create: boolean; sync:
   );
 }
 
-async function createFormat(level: Level, options: { create: boolean; sync: boolean }): Promise<number> {
+async function createFormat({ level, manifest }: Engine, options: { create: boolean }): Promise<number> {
   const rows = await level.keys<string>({ limit: 3, keyEncoding: "utf8" }).all();
   if (rows.some((key) => !key.startsWith(PROBE))) {
     throw new DatabaseError(
@@ -97,7 +101,7 @@ async function createFormat(level: Level, options: { create: boolean; sync: bool
   const batch = level.batch();
   batch.put(FORMAT_KEY, String(FORMAT), { keyEncoding: "utf8", valueEncoding: "utf8" });
   batch.put(COMMIT_KEY, "0", { keyEncoding: "utf8", valueEncoding: "utf8" });
-  const write: { sync: boolean } = { sync: options.sync };
+  const write: { sync: boolean } = { sync: manifest.permanence };
   await batch.write(write);
   return 0;
 }

@@ -63,6 +63,11 @@ export class Transaction extends BucketParent implements AsyncDisposable {
   ): Promise<void> {
     this.guardWritable();
     checkName(name);
+    return this.core.inTurn(() => this.#move(name, from, to));
+  }
+
+  async #move(name: string, from: BucketParent | undefined, to: BucketParent | undefined): Promise<void> {
+    this.guardWritable();
     const source = this.#place(from);
     const target = this.#place(to);
     if (source === target) {
@@ -125,7 +130,13 @@ export class Transaction extends BucketParent implements AsyncDisposable {
    */
   async commit(): Promise<void> {
     const ending = this.#handDriven("commit");
-    this.guardWritable();
+    try {
+      this.guardWritable();
+    } catch (error) {
+      // On a failed store the transaction is over, too: a writer must not keep its turn, and `close()` waiting.
+      if (this.core.open && this.writable) ending.rollback(this);
+      throw error;
+    }
     await ending.commit(this);
   }
 
@@ -136,18 +147,14 @@ export class Transaction extends BucketParent implements AsyncDisposable {
    */
   async rollback(): Promise<void> {
     const ending = this.#handDriven("rollback");
-    this.guardEnd();
+    // A failed store still lets go of its transactions.
+    if (!this.core.open) this.core.guardOpen();
     ending.rollback(this);
   }
 
   /** Rolls a hand-driven transaction back if it is still open. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.core.open) this.#ending?.rollback(this);
-  }
-
-  /** A failed store still lets go of its transactions. */
-  private guardEnd(): void {
-    if (!this.core.open) this.core.guardOpen();
   }
 
   #handDriven(verb: string): Ending {

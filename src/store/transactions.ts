@@ -7,6 +7,7 @@ import { EngineSource, type Source } from "../engine/source.ts";
 import { abortError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
+import { Batcher } from "./batcher.ts";
 import { type Base, TransactionCore } from "./core.ts";
 import { isWithinView, refuseNested, runScoped } from "./nesting.ts";
 import { Reclaimer } from "./reclaimer.ts";
@@ -34,7 +35,7 @@ export class Transactions {
   readonly #readers: Readers;
   readonly #live: Source;
   readonly #closers = new WaitList();
-  #batched: (() => Promise<void>)[] = [];
+  readonly #batcher: Batcher;
   #closed = false;
   /** Calls under way, transactions among them. */
   #calls = 0;
@@ -52,7 +53,9 @@ export class Transactions {
     this.reclaimer = new Reclaimer(engine, this.queue, (prefix) => this.#forget(prefix));
     const base = () => this.#base(this.#live, readers.memo, this.queue.layers());
     this.writers = new Writers(this.queue, base, () => this.reclaimer.start());
-    if (!settings.readOnly) this.reclaimer.start();
+    this.#batcher = new Batcher(this, this.queue, this.writers);
+    // Not part of opening: what a crash left to reclaim can wait for a moment.
+    if (!settings.readOnly) setImmediate(() => this.reclaimer.start());
   }
 
   get open(): number {
@@ -107,28 +110,10 @@ export class Transactions {
     this.enter();
     try {
       refuseNested(this);
-      const { result, complete } = await new Promise<{ result: T; complete: () => Promise<void> }>(
-        (resolve, reject) => {
-          this.#batched.push(() => this.#run(fn).then(resolve, reject));
-          if (this.#batched.length === 1) setImmediate(() => this.#runBatch());
-        },
-      );
-      await complete();
-      return result;
+      return await this.#batcher.add(fn);
     } finally {
       this.leave();
     }
-  }
-
-  async #runBatch(): Promise<void> {
-    await this.writers.takeTurn();
-    const release = this.queue.hold();
-    const batched = this.#batched;
-    this.#batched = [];
-    // One that fails leaves nothing behind, so the others need not run again.
-    for (const run of batched) await run();
-    this.writers.passTurn();
-    release();
   }
 
   async begin(writable: boolean, signal: AbortSignal | undefined): Promise<Transaction> {

@@ -50,10 +50,8 @@ const bytes: ValueCodec = {
     // Kept as they are now: the caller may use the array again before the commit.
     return new Uint8Array(limited(value));
   },
-  decode: (stored) => {
-    const view = stored as Uint8Array;
-    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  },
+  // A copy of the caller's own: pending writes, and rows that an engine keeps in memory, must stay as they are.
+  decode: (stored) => new Uint8Array(stored as Uint8Array),
 };
 
 const codecs: Record<Encoding, ValueCodec> = { json, utf8, bytes };

@@ -1,5 +1,6 @@
 import type { CommitQueue } from "../engine/commit-queue.ts";
 import { abortError, WaitList } from "../engine/wait-list.ts";
+import type { WriteSet } from "../engine/write-set.ts";
 import { type Base, TransactionCore } from "./core.ts";
 import { type Ending, Transaction } from "./transaction.ts";
 
@@ -44,9 +45,16 @@ export class Writers {
     if (!this.#line.wakeOne()) this.#busy = false;
   }
 
-  /** Begins a transaction. The caller has the turn. */
-  begin(ending?: Ending): Transaction {
-    return new Transaction(new TransactionCore(this.#queue.lastCommit + 1, this.#base(), true), ending);
+  /**
+   * Begins a transaction. The caller has the turn.
+   *
+   * @param earlier writes of transactions that will be sealed before this one, the latest first
+   */
+  begin(ending?: Ending, earlier: readonly WriteSet[] = []): Transaction {
+    const base = this.#base();
+    const layers = [...earlier, ...base.layers];
+    const id = this.#queue.lastCommit + earlier.length + 1;
+    return new Transaction(new TransactionCore(id, { ...base, layers }, true), ending);
   }
 
   /**
