@@ -24,7 +24,7 @@ function causes(error: unknown): { codes: unknown[]; message: string } {
 /**
  * Gives the library's own error for a read that the engine refused.
  *
- * @returns `TX_EXPIRED`, `STORE_CLOSED`, `STORE_DAMAGED` or `STORE_IO`
+ * @returns `TX_EXPIRED`, `TX_CLOSED`, `STORE_CLOSED`, `STORE_DAMAGED` or `STORE_IO`
  */
 export function readError(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error;
@@ -36,7 +36,14 @@ export function readError(error: unknown): DatabaseError {
       { cause: error },
     );
   }
-  if (codes.includes("LEVEL_DATABASE_NOT_OPEN") || codes.includes("LEVEL_ITERATOR_NOT_OPEN")) {
+  if (codes.includes("LEVEL_ITERATOR_NOT_OPEN")) {
+    return new DatabaseError(
+      "TX_CLOSED",
+      "The transaction ended while it was read. Await every call in it.",
+      { cause: error },
+    );
+  }
+  if (codes.includes("LEVEL_DATABASE_NOT_OPEN")) {
     return new DatabaseError("STORE_CLOSED", "The engine was closed while it was read.", { cause: error });
   }
   if (codes.includes("LEVEL_CORRUPTION")) {

@@ -1,8 +1,9 @@
 /*
  * The owner file "meshgate.lock" in a store's directory: one JSON object.
  *
- *   owner   = { "pid": number, "started": string | null, "token": string }
- *   started = on Linux, boot id ":" start time of the process in clock ticks since boot
+ *   owner   = { "pid": number, "thread": number | null, "started": string | null, "token": string }
+ *   thread  = on Linux, the system's number of the owner's thread
+ *   started = on Linux, boot id ":" when that thread started, in clock ticks since boot
  *
  * LevelDB has a lock of its own, on the file LOCK, but loses it when anything in the process opens and closes that
  * file: a second open of the store does (whether by another spelling of its path or from another thread). So the
@@ -10,7 +11,16 @@
  *
  * The calls are synchronous: small, few, and a trip to another thread costs more than each of them.
  */
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.ts";
@@ -26,15 +36,9 @@ const shared = globalThis as unknown as { [REGISTRY]?: Set<string> };
 shared[REGISTRY] ??= new Set();
 const openDirectories: Set<string> = shared[REGISTRY];
 
-/** The locks that this thread holds. */
-const held = new Set<DirectoryLock>();
-// A thread that ends without closing its stores leaves its process running, and with it the owner that the file names.
-const releaseAll = () => {
-  for (const lock of held) lock.release();
-};
-
 interface Owner {
   readonly pid: number;
+  readonly thread?: number | null;
   readonly started: string | null;
   readonly token: string;
 }
@@ -47,8 +51,6 @@ export class DirectoryLock {
   private constructor(directory: string, token: string) {
     this.#directory = directory;
     this.#token = token;
-    if (held.size === 0) process.on("exit", releaseAll);
-    held.add(this);
   }
 
   /**
@@ -69,8 +71,6 @@ export class DirectoryLock {
   }
 
   release(): void {
-    held.delete(this);
-    if (held.size === 0) process.off("exit", releaseAll);
     openDirectories.delete(this.#directory);
     const path = join(this.#directory, FILE);
     const owner = readOwner(path);
@@ -80,7 +80,8 @@ export class DirectoryLock {
 
 /** Tries once to own a directory. @returns the new owner, or who holds it */
 function tryOwn(directory: string): Owner | string {
-  const own: Owner = { pid: process.pid, started: startOf(process.pid), token: newToken() };
+  const thread = ownThread();
+  const own: Owner = { pid: process.pid, thread, started: startOf(process.pid, thread), token: newToken() };
   const path = join(directory, FILE);
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -154,8 +155,12 @@ function newToken(): string {
 }
 
 function isAlive(owner: Owner): boolean {
-  const started = startOf(owner.pid);
-  if (started !== null && owner.started !== null) return started === owner.started;
+  if (owner.started !== null) {
+    const started = startOf(owner.pid, owner.thread);
+    if (started !== null) return started === owner.started;
+    // Where the process can be seen and its thread cannot, the thread has ended.
+    if (startOf(owner.pid) !== null) return false;
+  }
   try {
     process.kill(owner.pid, 0);
     return true;
@@ -164,10 +169,19 @@ function isAlive(owner: Owner): boolean {
   }
 }
 
-/** Tells a process from a later one with the same number; null where the system has no /proc. */
-function startOf(pid: number): string | null {
+/** The system's number of this thread; null where the system has no /proc. */
+function ownThread(): number | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+  } catch {
+    return null;
+  }
+}
+
+/** Tells a process, or a thread of it, from a later one with the same numbers; null where /proc does not show it. */
+function startOf(pid: number, thread?: number | null): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/${thread == null ? "" : `task/${thread}/`}stat`, "latin1");
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
     return `${boot}:${ticks}`;

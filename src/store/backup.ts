@@ -41,7 +41,9 @@ export async function backup(
     return { commit: lease.commit, rows };
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
-    if (error instanceof DatabaseError) throw error;
+    // What has no code of the system or the engine was thrown by onProgress, and is passed on as it is.
+    const { code } = error as { code?: unknown };
+    if (error instanceof DatabaseError || typeof code !== "string") throw error;
     throw new DatabaseError("STORE_IO", `The backup to ${target} could not be written: ${String(error)}.`, {
       cause: error,
     });

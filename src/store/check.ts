@@ -138,6 +138,7 @@ class Checker {
     if (prefix === SEQUENCES)
       return this.#ids.has(decodeKey(key, prefix.length) as number) ? undefined : "is of no bucket";
     if (SYSTEM_PREFIXES.includes(prefix)) return undefined;
+    if (prefix === "") return "lies outside of all sublevels";
     const bucket = this.#buckets.get(prefix);
     if (bucket !== undefined) return valueFlaw(bucket, value);
     if (this.#dropped.has(prefix)) return undefined;

@@ -5,7 +5,7 @@ import type { RowReader } from "../engine/reader.ts";
 import { EngineSource } from "../engine/source.ts";
 import type { Interval } from "../keys/bounds.ts";
 import { decodeKey } from "../keys/decode.ts";
-import { ALL_SUBLEVELS, rowsOf } from "./system.ts";
+import { ALL_SUBLEVELS, rowsOf, sublevelKey } from "./system.ts";
 
 /** Rows deleted per batch: few enough that no commit is held up by the batch that it shares. */
 const BATCH = 512;
@@ -20,16 +20,13 @@ const COMPACT_FROM = 10_000;
 export class Reclaimer {
   readonly #engine: Engine;
   readonly #queue: CommitQueue;
-  readonly #forget: (prefix: string) => Promise<void>;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
 
-  /** @param forget commits that a prefix has no rows any more */
-  constructor(engine: Engine, queue: CommitQueue, forget: (prefix: string) => Promise<void>) {
+  constructor(engine: Engine, queue: CommitQueue) {
     this.#engine = engine;
     this.#queue = queue;
-    this.#forget = forget;
   }
 
   /** Resolves when nothing is left to reclaim, or reclaiming was stopped or failed. */
@@ -94,7 +91,7 @@ export class Reclaimer {
     if (deleted >= COMPACT_FROM && this.#engine.manifest.compactRange) {
       await (this.#engine.level as MaintainedLevel).compactRange(from, to, { keyEncoding: "utf8" });
     }
-    await this.#forget(prefix);
+    await this.#queue.purge([sublevelKey(prefix)]);
   }
 
   #read(interval: Interval, values: boolean): RowReader {

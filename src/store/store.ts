@@ -146,6 +146,7 @@ export class Store implements AsyncDisposable {
   compact(options: CompactOptions = {}): Promise<void> {
     return this.#maintain(true, async () => {
       refuseNested(this.#transactions);
+      this.#transactions.reclaimer.start();
       await this.#transactions.reclaimer.idle;
       await compact(this.#engine, this.#transactions, options);
     });

@@ -11,7 +11,7 @@ import { Batcher } from "./batcher.ts";
 import { type Base, TransactionCore } from "./core.ts";
 import { isWithinView, refuseNested, runScoped } from "./nesting.ts";
 import { Reclaimer } from "./reclaimer.ts";
-import { COMMIT_KEY, sublevelKey } from "./system.ts";
+import { COMMIT_KEY } from "./system.ts";
 import { type Ending, Transaction } from "./transaction.ts";
 import { Writers } from "./writers.ts";
 
@@ -50,7 +50,7 @@ export class Transactions {
       commitRow: (commit) => [COMMIT_KEY, String(commit)],
       expectsMore: () => this.writers.waiting > 0,
     });
-    this.reclaimer = new Reclaimer(engine, this.queue, (prefix) => this.#forget(prefix));
+    this.reclaimer = new Reclaimer(engine, this.queue);
     const base = () => this.#base(this.#live, readers.memo, this.queue.layers());
     this.writers = new Writers(this.queue, base, () => this.reclaimer.start());
     this.#batcher = new Batcher(this, this.queue, this.writers);
@@ -184,15 +184,6 @@ export class Transactions {
         ? (from, to) => level.approximateSize(from, to, { keyEncoding: "utf8" })
         : undefined,
     };
-  }
-
-  async #forget(prefix: string): Promise<void> {
-    await this.writers.takeTurn();
-    const tx = this.writers.begin();
-    tx.core.set(sublevelKey(prefix), null);
-    const complete = this.writers.seal(tx);
-    this.writers.passTurn();
-    await complete();
   }
 
   /** @throws DatabaseError `STORE_CLOSED`, `STORE_FAILED` */
