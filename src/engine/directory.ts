@@ -27,8 +27,8 @@ export async function openDirectory(path: string, options: DirectoryOptions): Pr
   const directory = findDirectory(path, options.createIfMissing);
   const lock = await DirectoryLock.acquire(directory, options.lockTimeout);
   try {
-    preflight(directory, options.createIfMissing);
-    const level = new ClassicLevel(directory, { createIfMissing: options.createIfMissing });
+    const isNew = preflight(directory, options.createIfMissing);
+    const level = new ClassicLevel(directory, { createIfMissing: isNew });
     await level.open();
     return { level, lock };
   } catch (error) {
@@ -46,9 +46,9 @@ function findDirectory(path: string, createIfMissing: boolean): string {
     );
   }
   try {
-    if (createIfMissing) makeDirectory(resolve(path));
-    const directory = realpathSync(resolve(path));
-    if (statSync(directory).isDirectory()) return directory;
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined && createIfMissing) makeDirectory(resolve(path));
+    if (found === undefined || found.isDirectory()) return realpathSync.native(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT" && !createIfMissing)
@@ -88,12 +88,14 @@ function makeOne(path: string): boolean {
  * Refuses a directory that LevelDB would take for a new one, wiping the data that is there.
  *
  * LevelDB decides by the file CURRENT alone.
+ *
+ * @returns whether there is no database yet
  */
-function preflight(directory: string, createIfMissing: boolean): void {
+function preflight(directory: string, createIfMissing: boolean): boolean {
   const files = readdirSync(directory);
   if (!files.includes("CURRENT")) {
     const data = files.filter((file) => DATA_FILE.test(file));
-    if (data.length === 0 && createIfMissing) return;
+    if (data.length === 0 && createIfMissing) return true;
     if (data.length === 0) throw new DatabaseError("STORE_NOT_FOUND", `There is no store at ${directory}.`);
     throw new DatabaseError(
       "STORE_DAMAGED",
@@ -101,7 +103,7 @@ function preflight(directory: string, createIfMissing: boolean): void {
     );
   }
   const manifest = readFileSync(join(directory, "CURRENT"), "utf8").trim();
-  if (files.includes(manifest)) return;
+  if (files.includes(manifest)) return false;
   throw new DatabaseError(
     "STORE_DAMAGED",
     `${directory}: the file CURRENT names ${JSON.stringify(manifest.slice(0, 40))}, which is not there. Restore it, or a backup.`,

@@ -11,16 +11,7 @@
  *
  * The calls are synchronous: small, few, and a trip to another thread costs more than each of them.
  */
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.ts";
@@ -80,8 +71,8 @@ export class DirectoryLock {
 
 /** Tries once to own a directory. @returns the new owner, or who holds it */
 function tryOwn(directory: string): Owner | string {
-  const thread = ownThread();
-  const own: Owner = { pid: process.pid, thread, started: startOf(process.pid, thread), token: newToken() };
+  const { thread = null, started = null } = lookUp("thread-self") ?? {};
+  const own: Owner = { pid: process.pid, thread, started, token: newToken() };
   const path = join(directory, FILE);
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -106,12 +97,7 @@ function tryOwn(directory: string): Owner | string {
 
 function createOwner(path: string, owner: Owner): boolean {
   try {
-    const file = openSync(path, "wx");
-    try {
-      writeSync(file, JSON.stringify(owner));
-    } finally {
-      closeSync(file);
-    }
+    writeFileSync(path, JSON.stringify(owner), { flag: "wx" });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -156,10 +142,10 @@ function newToken(): string {
 
 function isAlive(owner: Owner): boolean {
   if (owner.started !== null) {
-    const started = startOf(owner.pid, owner.thread);
-    if (started !== null) return started === owner.started;
+    const seen = lookUp(owner.thread == null ? `${owner.pid}` : `${owner.pid}/task/${owner.thread}`);
+    if (seen !== undefined) return seen.started === owner.started;
     // Where the process can be seen and its thread cannot, the thread has ended.
-    if (startOf(owner.pid) !== null) return false;
+    if (lookUp(`${owner.pid}`) !== undefined) return false;
   }
   try {
     process.kill(owner.pid, 0);
@@ -169,24 +155,18 @@ function isAlive(owner: Owner): boolean {
   }
 }
 
-/** The system's number of this thread; null where the system has no /proc. */
-function ownThread(): number | null {
-  try {
-    return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-  } catch {
-    return null;
-  }
-}
+/** Tells this boot of the machine from others. */
+let boot: string | undefined;
 
-/** Tells a process, or a thread of it, from a later one with the same numbers; null where /proc does not show it. */
-function startOf(pid: number, thread?: number | null): string | null {
+/** What /proc tells of a thread: its number, and when it started, which tells it from a later one of that number. */
+function lookUp(folder: string): { thread: number; started: string } | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/${thread == null ? "" : `task/${thread}/`}stat`, "latin1");
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+    const stat = readFileSync(`/proc/${folder}/stat`, "latin1");
+    boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return `${boot}:${ticks}`;
+    return { thread: Number.parseInt(stat, 10), started: `${boot}:${ticks}` };
   } catch {
-    return null;
+    return undefined;
   }
 }
 

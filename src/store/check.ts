@@ -65,6 +65,8 @@ class Checker {
   /** Buckets by their sublevels' prefixes. */
   #buckets = new Map<string, BucketRecord>();
   #ids = new Set<number>();
+  /** For each bucket that has others within, one of these: its record's key. */
+  readonly #parents = new Map<number, string>();
   /** Prefixes of deleted buckets, whose rows are being reclaimed. */
   #dropped = new Set<string>();
   readonly #problems: CheckProblem[] = [];
@@ -85,8 +87,6 @@ class Checker {
     }
     this.#checkParents();
   }
-
-  readonly #parents = new Map<number, string>();
 
   #learnBucket(key: string, value: Value): void {
     try {
