@@ -4,8 +4,10 @@ import { compareKeys } from "./order.ts";
 
 /** A key, or for tuples also the first parts of one: `["t"]` and `["t", 1]` for `[string, number]`. */
 export type KeyPrefix<K extends Key> = K extends readonly [...infer First extends Key[], Key]
-  ? K | KeyPrefix<First>
-  : K;
+  ? Readonly<K> | KeyPrefix<First>
+  : K extends readonly Key[]
+    ? Readonly<K>
+    : K;
 
 /** Which keys a range covers: those that satisfy every bound that is given. */
 export interface KeyBounds<K extends Key = Key> {
