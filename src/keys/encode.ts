@@ -129,12 +129,15 @@ function encodeNumber(value: number, path: string): string {
   return charwise.number.encode(value);
 }
 
+/** What the encoding of a positive integer begins with, by its number of digits. */
+const HEADS = Array.from({ length: 17 }, (_, digits) => `FE${499 + digits}M`);
+
 /** Gives charwise's bytes ("FE" exponent+500 "M" mantissa, twenty zeros) without its detour through toExponential. */
 function encodePositiveInteger(value: number): string {
   const digits = String(value);
   let end = digits.length;
   while (digits.charCodeAt(end - 1) === 48) end--;
-  return `FE${499 + digits.length}M${digits[0]}.${digits.slice(1, end)}${PAD}`;
+  return `${HEADS[digits.length]}${digits[0]}.${digits.slice(1, end)}${PAD}`;
 }
 
 function escapeUnit(unit: string): string {
