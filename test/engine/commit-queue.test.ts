@@ -276,7 +276,10 @@ describe("after a write error", () => {
     const { store, tap } = await tapped();
     const release = tap.hold();
     tap.failNext(new Error("disk is gone"));
+    // One is under way, two have gathered for the next group, and the rest have not sealed yet.
     const outcomes: Promise<unknown>[] = [put(store, 1)];
+    await turn();
+    outcomes.push(put(store, 2), put(store, 3));
     await turn();
     const resume = gate();
     let inside: unknown;
@@ -289,7 +292,7 @@ describe("after a write error", () => {
     );
     outcomes.push(
       put(store, 3),
-      store.batch(async (tx) => (await rowsIn(tx)).put(4, 4)),
+      store.batch(async (tx) => (await rowsIn(tx)).put(5, 5)),
     );
     // A hand-driven writer may begin or not, but cannot commit.
     const manual = store

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Store } from "@meshgate/database";
@@ -109,6 +109,20 @@ describe("one owner of a directory, in one process", () => {
     await expectRefused("STORE_LOCKED", () => places.open(directory, { readOnly: true }));
     expect(await other.ask("open", directory, { readOnly: true })).toBe("STORE_LOCKED");
     await reader.close();
+  });
+
+  test("it holds on though its lock file was deleted, and asks LevelDB for no second lock, which drops the first", async () => {
+    const directory = places.path("store");
+    const store = await places.open(directory);
+    await symlink(directory, places.path("link"));
+    await rm(join(directory, LOCK));
+    for (const path of [directory, places.path("link")]) {
+      await expectRefused("STORE_LOCKED", () => places.open(path));
+      expect(await other.ask("open", path)).toBe("STORE_LOCKED");
+    }
+    await store.update((tx) => tx.createBucket("rows"));
+    await store.close();
+    expect(await (await places.open(directory)).view((tx) => tx.buckets())).toEqual(["rows"]);
   });
 
   test("a database of its directory is the same", async () => {

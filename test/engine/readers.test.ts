@@ -4,7 +4,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import type { Bucket, Store, StoreOptions, Transaction } from "@meshgate/database";
 import { ClassicLevel } from "classic-level";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type AnyLevel, countSnapshots, type SnapshotCount, type Tap, tap } from "../helpers/levels.ts";
+import { type AnyLevel, type Count, countOpen, type Tap, tap } from "../helpers/levels.ts";
 import { codeOf, type Location, settles, soon, usePlaces } from "../helpers/places.ts";
 import { expectRefused, expectSound } from "../helpers/stores.ts";
 
@@ -20,7 +20,8 @@ const valueIn = async (tx: Transaction) => (await rowsIn(tx)).get("n");
 
 interface Counted {
   readonly store: Store;
-  readonly snapshots: SnapshotCount;
+  readonly snapshots: Count;
+  readonly iterators: Count;
   readonly tap: Tap;
 }
 
@@ -30,11 +31,12 @@ async function counted(options: StoreOptions): Promise<Counted> {
   await level.open();
   places.later(() => level.close());
   const watched = tap(level as unknown as AnyLevel);
-  const snapshots = countSnapshots(level as unknown as AnyLevel);
+  const snapshots = countOpen(level as unknown as AnyLevel, "snapshot");
+  const iterators = countOpen(level as unknown as AnyLevel, "iterator");
   const store = await places.open(level as unknown as Location, { durability: "relaxed", ...options });
   await store.update((tx) => tx.createBucket("rows"));
   await commit(store, 0);
-  return { store, snapshots, tap: watched };
+  return { store, snapshots, iterators, tap: watched };
 }
 
 describe("snapshots", () => {
@@ -95,6 +97,20 @@ describe("snapshots", () => {
     await second.rollback();
     await last.rollback();
     expect(snapshots.highest).toBe(2);
+  });
+
+  test("a view that begins amid a commit waits for nobody, and does not see it", async () => {
+    const { store, tap } = await counted({});
+    const release = tap.hold();
+    const committed = commit(store, 1);
+    await turn();
+    expect(await soon(() => store.view(valueIn), 5000, "a view amid a commit")).toBe(0);
+    const reader = await soon(() => store.begin(), 5000, "a reader amid a commit");
+    release();
+    await committed;
+    expect(await valueIn(reader)).toBe(0);
+    expect(await store.view(valueIn)).toBe(1);
+    await reader.rollback();
   });
 
   test("a signal ends the wait: ABORTED", async () => {
@@ -161,6 +177,49 @@ describe("snapshots", () => {
     await soon(() => closed, 5000, "close()");
     expect(snapshots.live).toBe(0);
   });
+});
+
+test("iterators are closed with their transaction, at the latest", async () => {
+  const { store, iterators } = await counted({});
+  await store.update(async (tx) => {
+    const bucket = await rowsIn(tx);
+    for (let i = 0; i < 5000; i++) await bucket.put(i, i);
+    await bucket.createBucket("nested");
+  });
+  for (const kind of ["view", "update"] as const) {
+    await store[kind](async (tx) => {
+      const bucket = await rowsIn(tx);
+      await bucket.cursor().first();
+      await bucket.cursor().seek(2000);
+      await bucket.range()[Symbol.asyncIterator]().next();
+      for await (const _ of bucket.values()) break;
+      await tx.cursor().first();
+      expect(iterators.live).toBeGreaterThan(3);
+      const before = iterators.live;
+      // What is read to its end, or left by a break, is closed at once.
+      await bucket.range().toArray();
+      await bucket.range().first();
+      await bucket.count();
+      await bucket.buckets();
+      for await (const _ of bucket.keys());
+      for await (const _ of bucket.keys()) break;
+      expect(iterators.live).toBe(before);
+      bucket
+        .range()
+        .toArray()
+        .catch(() => undefined);
+    });
+    expect(iterators.live).toBe(0);
+  }
+  const failed = store.view(async (tx) => {
+    await (await rowsIn(tx)).cursor().first();
+    throw new Error("on purpose");
+  });
+  await expect(failed).rejects.toThrow("on purpose");
+  const reader = await store.begin();
+  await (await rowsIn(reader)).cursor().first();
+  await reader.rollback();
+  expect(iterators.live).toBe(0);
 });
 
 describe("maxTransactionAge", () => {

@@ -117,32 +117,30 @@ export function tap(level: AnyLevel): Tap {
   };
 }
 
-/** How many snapshots an engine holds. */
-export interface SnapshotCount {
+/** How many of an engine's resources are held. */
+export interface Count {
   readonly live: number;
   /** The most that were held at a time. */
   readonly highest: number;
 }
 
-/** Counts an engine's explicit snapshots from when they are taken until they are closed. */
-export function countSnapshots(level: AnyLevel): SnapshotCount {
+/** Counts an engine's explicit snapshots, or its iterators, from when they are made until they are closed. */
+export function countOpen(level: AnyLevel, kind: "snapshot" | "iterator"): Count {
   const count = { live: 0, highest: 0 };
-  const take = level.snapshot.bind(level);
-  Object.defineProperty(level, "snapshot", {
-    configurable: true,
-    value: () => {
-      const snapshot = take();
-      const close = snapshot.close.bind(snapshot);
-      let open = true;
-      count.live++;
-      count.highest = Math.max(count.highest, count.live);
-      snapshot.close = () => {
-        if (open) count.live--;
-        open = false;
-        return close();
-      };
-      return snapshot;
-    },
-  });
+  const make = level[kind].bind(level) as (...args: unknown[]) => { close(): Promise<void> };
+  const counted = (...args: unknown[]) => {
+    const made = make(...args);
+    const close = made.close.bind(made);
+    let open = true;
+    count.live++;
+    count.highest = Math.max(count.highest, count.live);
+    made.close = () => {
+      if (open) count.live--;
+      open = false;
+      return close();
+    };
+    return made;
+  };
+  Object.defineProperty(level, kind, { configurable: true, value: counted });
   return count;
 }

@@ -76,8 +76,14 @@ describe("check() finds", () => {
       await users.put("K1", '"v"');
       await users.put("", '"v"');
       await users.put("FE501M1.50", '"v"');
+      // Reads as [":"], which is written otherwise.
+      await users.put("KJ#z!", '"v"');
     });
-    expectProblems(report, ["!users!", "!users!FE501M1.50", "!users!K1", "!users!a plain key"]);
+    const keys = ["", "FE501M1.50", "K1", "KJ#z!", "a plain key"];
+    expectProblems(
+      report,
+      keys.map((key) => `!users!${key}`),
+    );
   });
 
   test("rows in sublevels of no bucket, and outside of all", async () => {

@@ -1,0 +1,117 @@
+// What a workload is made of. Workloads are data: who runs which operation on which store, and what is claimed.
+
+/** Who is measured. */
+export type SubjectName = "ours" | "raw" | "rawTuples";
+
+/** Stores of metrics rows, built once per run, compacted, and the same for every subject. */
+export type DatasetName = "small" | "medium" | "large";
+
+/** Whether a commit waits for the disk. */
+export type Durability = "durable" | "relaxed";
+
+/** One thing to do again and again. */
+export type Operation =
+  /** One query for `[key, value]` rows, from a random row on, in a transaction that stays open. */
+  | { readonly kind: "range"; readonly rows: number }
+  /** The same, in a transaction of its own. */
+  | { readonly kind: "view-range"; readonly rows: number }
+  /** One query for values alone, in a transaction that stays open. */
+  | { readonly kind: "values"; readonly rows: number }
+  /** Gets of random rows, in a transaction that stays open; the time is that of one get. */
+  | { readonly kind: "gets"; readonly gets: number }
+  /** A transaction of its own for one get. */
+  | { readonly kind: "view-get" }
+  /** One transaction that puts that many new rows; `awaited` tells whether each put is. */
+  | { readonly kind: "puts"; readonly rows: number; readonly awaited: boolean }
+  /** Concurrent writers, each with one-put transactions one after the other; the time is that of one transaction. */
+  | { readonly kind: "writers"; readonly writers: number; readonly each: number };
+
+/** One line of a workload's table. */
+export interface Side {
+  /** Its name in the table and in the JSON file. */
+  readonly label: string;
+  readonly subject: SubjectName;
+  readonly operation: Operation;
+  /** The rows it finds: a dataset, or nothing, where it begins with an empty store of its own. */
+  readonly store: DatasetName | "empty";
+  readonly durability?: Durability;
+}
+
+/** A side that is measured as a whole process: `bare` is Node alone. */
+export interface ProcessSide {
+  readonly label: string;
+  readonly subject: "ours" | "raw" | "bare";
+  readonly store: DatasetName;
+}
+
+/** A figure to report; with a bound it is a target. */
+export type Claim =
+  /** The time of `label` divided by that of `versus` is to be at most this. */
+  | { readonly label: string; readonly versus: string; readonly atMost?: number }
+  /** `label` is to be at least this many times as fast as `versus`. */
+  | { readonly label: string; readonly versus: string; readonly atLeast: number }
+  /** The median of `label` is to be at most this, in the workload's unit. */
+  | { readonly label: string; readonly limit: number };
+
+interface Common {
+  readonly name: string;
+  readonly title: string;
+  /** How sides are compared, and why in this way: printed below the title. */
+  readonly method: string;
+  readonly unit: "us" | "ms" | "MiB";
+  readonly claims: readonly Claim[];
+}
+
+/**
+ * How the sides of a group are run: `together` in one process, over one open database where they read the same dataset,
+ * taking turns operation by operation; or `apart`, each in a process and a store of its own, taking turns by rounds.
+ */
+export type Placement = "together" | "apart";
+
+/** Sides take turns, group by group; each group is run several times, in fresh processes. */
+export interface TrialWorkload extends Common {
+  readonly kind: "trials";
+  readonly placement: Placement;
+  readonly groups: readonly (readonly Side[])[];
+  /** A sample is a round's mean, or every single operation. */
+  readonly sample: "round" | "operation";
+}
+
+/** Every sample is a new process, which opens a store: how long that took, or what memory the process then has. */
+export interface ProcessWorkload extends Common {
+  readonly kind: "processes";
+  readonly measure: "open" | "reopen" | "memory";
+  readonly sides: readonly ProcessSide[];
+}
+
+export type Workload = TrialWorkload | ProcessWorkload;
+
+/** The lines of a workload's table. */
+export function sidesOf(workload: Workload): readonly (Side | ProcessSide)[] {
+  return workload.kind === "trials" ? workload.groups.flat() : workload.sides;
+}
+
+/** How long to measure sides that are together, or apart. */
+export interface TrialEffort {
+  /** How many times a group is run in fresh processes. */
+  readonly launches: number;
+  /** How many rounds each of them takes. */
+  readonly rounds: number;
+  /** How long one side's share of a round takes, on the average of the sides. */
+  readonly roundMs: number;
+  /** How long one side's share of the warm-up takes. */
+  readonly warmUpMs: number;
+}
+
+/** How long to measure. */
+export interface Effort {
+  readonly trials: Readonly<Record<Placement, TrialEffort>>;
+  readonly processRounds: number;
+  readonly rows: Readonly<Record<DatasetName, number>>;
+}
+
+/** Where the datasets lie. */
+export type Directories = Readonly<Partial<Record<DatasetName, string>>>;
+
+/** Hears of progress: what is being done, and how much of it is done. */
+export type Progress = (what: string, done: number, of: number) => void;

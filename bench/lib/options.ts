@@ -1,0 +1,65 @@
+import { parseArgs } from "node:util";
+import { workloads } from "../workloads/index.ts";
+import type { Effort, Workload } from "./model.ts";
+
+/** What the command line asks for. */
+export interface Options {
+  readonly effort: Effort;
+  readonly json: string | undefined;
+  readonly workloads: readonly Workload[];
+}
+
+const FULL: Effort = {
+  trials: {
+    together: { launches: 6, rounds: 6, roundMs: 40, warmUpMs: 400 },
+    apart: { launches: 4, rounds: 8, roundMs: 60, warmUpMs: 300 },
+  },
+  processRounds: 11,
+  rows: { small: 10_000, medium: 100_000, large: 1_000_000 },
+};
+
+const QUICK: Effort = {
+  trials: {
+    together: { launches: 2, rounds: 4, roundMs: 25, warmUpMs: 200 },
+    apart: { launches: 2, rounds: 4, roundMs: 40, warmUpMs: 100 },
+  },
+  processRounds: 5,
+  rows: { small: 10_000, medium: 100_000, large: 300_000 },
+};
+
+const USAGE = `Usage: npm run bench -- [--quick] [--json FILE] [--only NAME]...
+  --quick      under a minute, with fewer rounds and a smaller large store
+  --json FILE  writes machine, results and ratios to FILE
+  --only NAME  runs this workload alone: ${workloads.map((workload) => workload.name).join(", ")}
+`;
+
+/** Reads the command line; one that cannot be read ends the process with advice. */
+export function readOptions(args: readonly string[]): Options {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: "boolean", default: false },
+        json: { type: "string" },
+        only: { type: "string", multiple: true },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      process.exit(0);
+    }
+    return { effort: values.quick ? QUICK : FULL, json: values.json, workloads: choose(values.only) };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+function choose(names: readonly string[] | undefined): readonly Workload[] {
+  for (const name of names ?? []) {
+    if (!workloads.some((workload) => workload.name === name))
+      throw new Error(`No workload is named ${name}.`);
+  }
+  return workloads.filter((workload) => names === undefined || names.includes(workload.name));
+}

@@ -1,0 +1,78 @@
+// From samples to what is reported: statistics of each side, and how each claim fared.
+import { type Claim, sidesOf, type Workload } from "./model.ts";
+import { type Statistics, summarise } from "./statistics.ts";
+
+/** One side's figures, as the JSON file has them. */
+export interface Result extends Statistics {
+  readonly workload: string;
+  readonly subject: string;
+  readonly unit: Workload["unit"];
+  readonly rounds: number;
+}
+
+/** How two sides compare, as the JSON file has it. */
+export interface Ratio {
+  readonly workload: string;
+  readonly subject: string;
+  readonly versus: string;
+  /** The other side's median divided by the subject's: above 1 the subject is faster. */
+  readonly ratio: number;
+  /** The least ratio that meets the target, where there is one. */
+  readonly target?: number;
+  readonly met?: boolean;
+  /** The same in words. */
+  readonly finding: string;
+}
+
+export interface Outcome {
+  readonly workload: Workload;
+  readonly results: readonly Result[];
+  readonly ratios: readonly Ratio[];
+}
+
+/** Summarises the samples of a workload, which are in its unit. */
+export function toOutcome(workload: Workload, samples: readonly number[][], rounds: number): Outcome {
+  const results = sidesOf(workload).map((side, index) => ({
+    workload: workload.name,
+    subject: side.label,
+    unit: workload.unit,
+    ...summarise(samples[index]!),
+    rounds,
+  }));
+  const median = (label: string) => results.find((result) => result.subject === label)!.median;
+  const ratios = workload.claims.map((claim) => toRatio(workload, claim, median));
+  return { workload, results, ratios };
+}
+
+function toRatio(workload: Workload, claim: Claim, median: (label: string) => number): Ratio {
+  const ours = median(claim.label);
+  const base = { workload: workload.name, subject: claim.label };
+  if ("limit" in claim) {
+    const ratio = claim.limit / ours;
+    const limit = `${claim.limit} ${workload.unit}`;
+    const finding = `${figure(ours)} ${workload.unit}, target at most ${limit}`;
+    return { ...base, versus: limit, ratio, target: 1, met: ratio >= 1, finding };
+  }
+  const { versus } = claim;
+  const ratio = median(versus) / ours;
+  const faster = `${figure(ratio)} times as fast as ${quote(versus)}`;
+  const slower = `${figure(1 / ratio)}x the time of ${quote(versus)}`;
+  if ("atLeast" in claim) {
+    const finding = `${faster}, target at least ${claim.atLeast}`;
+    return { ...base, versus, ratio, target: claim.atLeast, met: ratio >= claim.atLeast, finding };
+  }
+  if (claim.atMost === undefined) return { ...base, versus, ratio, finding: ratio >= 2 ? faster : slower };
+  const target = 1 / claim.atMost;
+  const finding = `${slower}, target at most ${claim.atMost}x`;
+  return { ...base, versus, ratio, target, met: ratio >= target, finding };
+}
+
+function quote(label: string): string {
+  return `"${label}"`;
+}
+
+/** A number with three significant digits, and none after the point from a hundred on. */
+export function figure(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}

@@ -1,0 +1,89 @@
+// The process that runs one side of a group, or several that are together.
+import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { ClassicLevel } from "classic-level";
+import { subjects } from "../subjects/index.ts";
+import type { Database, Session } from "../subjects/session.ts";
+import { interleave } from "./interleave.ts";
+import type { Side } from "./model.ts";
+import { makeTrial, type Trial } from "./trials.ts";
+
+/** A side, and what it finds. */
+export interface Task {
+  readonly side: Side;
+  readonly directory: string;
+  /** How many rows lie there. */
+  readonly stored: number;
+}
+
+/** What it is told; it answers each command before the next is sent. */
+export type Command =
+  | { readonly do: "measure"; readonly first: number; readonly turns: number }
+  | { readonly do: "check"; readonly turn: number }
+  | { readonly do: "close" };
+
+/** What it answers for each of its sides: the times of its turns in milliseconds, or a digest; or that it is done. */
+export type Answer = readonly (readonly number[])[] | readonly string[] | true;
+
+/** How long a process has to be idle before it counts as at rest, and what share of a core is still idle. */
+const REST_MS = 5;
+const IDLE_SHARE = 0.15;
+const MAX_REST_MS = 1000;
+
+process.once("disconnect", () => process.exit()); // Nobody is left to measure for.
+
+// By directory: sides that read one dataset read it through one open database, whichever the subject.
+const databases = new Map<string, Database>();
+const sessions = new Map<string, Session>();
+const trials: Trial[] = [];
+for (const task of JSON.parse(process.argv[2] ?? "") as Task[]) trials.push(await open(task));
+
+process.on("message", async (command: Command) => {
+  process.send?.(await obey(command));
+  if (command.do === "close") process.disconnect();
+});
+process.send?.(true satisfies Answer);
+
+async function open({ side, directory, stored }: Task): Promise<Trial> {
+  let database = databases.get(directory);
+  if (database === undefined) {
+    database = new ClassicLevel(directory);
+    await database.open();
+    databases.set(directory, database);
+  }
+  const name = `${side.subject} ${directory}`;
+  const session =
+    sessions.get(name) ?? (await subjects[side.subject](database, side.durability ?? "durable"));
+  sessions.set(name, session);
+  return makeTrial(side.operation, { session, database, stored });
+}
+
+async function obey(command: Command): Promise<Answer> {
+  switch (command.do) {
+    case "measure": {
+      const times = await interleave(trials, command.first, command.turns);
+      await rest();
+      return times.map((side) => Array.from(side));
+    }
+    case "check":
+      return Promise.all(trials.map(async (trial) => digest(await trial.check(command.turn))));
+    case "close":
+      for (const session of sessions.values()) await session.close();
+      for (const database of databases.values()) await database.close();
+      return true;
+  }
+}
+
+/** Waits until this process does nothing: what LevelDB still compacts must not slow the side that comes next. */
+async function rest(): Promise<void> {
+  for (let waited = 0; waited < MAX_REST_MS; waited += REST_MS) {
+    const before = process.cpuUsage();
+    await setTimeout(REST_MS);
+    const { user, system } = process.cpuUsage(before);
+    if (user + system < IDLE_SHARE * REST_MS * 1000) return;
+  }
+}
+
+function digest(result: unknown): string {
+  return createHash("sha256").update(JSON.stringify(result)).digest("hex");
+}

@@ -1,0 +1,7 @@
+import type { Workload } from "../lib/model.ts";
+import { processes } from "./processes.ts";
+import { reads } from "./reads.ts";
+import { writes } from "./writes.ts";
+
+/** Every workload, in the order in which they run. */
+export const workloads: readonly Workload[] = [...writes, ...reads, ...processes];
