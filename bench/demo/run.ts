@@ -113,7 +113,7 @@ async function resumeAgent(store: Store, options: RunOptions, ms: number): Promi
     tally,
     seconds,
     commits: after.commit - before.commit,
-    groups: after.commits - before.commits,
+    groups: after.groups - before.groups,
   };
 }
 

@@ -29,8 +29,8 @@ export interface BeginOptions extends TransactionOptions {
 export interface StoreStats {
   /** The number of the last commit. */
   readonly commit: number;
-  /** Batches written since the store was opened: transactions that commit together share one, and its sync. */
-  readonly commits: number;
+  /** Commit groups written since the store was opened: transactions that commit together share one, and its sync. */
+  readonly groups: number;
   /** Calls and transactions under way. */
   readonly open: number;
   /** Writers that wait for their turn. */
@@ -125,7 +125,7 @@ export class Store implements AsyncDisposable {
     this.#guard(false);
     return {
       commit: this.#transactions.queue.writtenCommit,
-      commits: this.#transactions.queue.groups,
+      groups: this.#transactions.queue.groups,
       open: this.#transactions.open,
       waitingWriters: this.#transactions.writers.waiting,
       snapshots: this.#readers.snapshots,

@@ -44,7 +44,7 @@ describe("group commit", () => {
     };
     await Promise.all(Array.from({ length: 64 }, (_, n) => writer(n)));
     const after = store.stats();
-    const groups = after.commits - before.commits;
+    const groups = after.groups - before.groups;
     expect(transactions).toBe(640);
     expect(after.commit - before.commit).toBe(640);
     expect(groups).toBe(tap.written.length);
@@ -73,7 +73,7 @@ describe("group commit", () => {
     for (const [i, other] of others.entries()) other.then(() => resolved.push(i));
     await sleep(30);
     expect(resolved).toEqual([]);
-    expect(store.stats().commits).toBe(1);
+    expect(store.stats().groups).toBe(1);
     release();
     await Promise.all([first, ...others]);
     expect(tap.written.map(({ puts }) => puts.length)).toEqual([2, 21]);
@@ -145,7 +145,7 @@ describe("batch()", () => {
     );
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 30 }, (_, i) => i));
     expect(tap.written).toHaveLength(1);
-    expect(store.stats().commits).toBe(2);
+    expect(store.stats().groups).toBe(2);
     const counts = await store.view(async (tx) => (await rowsIn(tx)).values().toArray());
     expect(counts).toEqual(Array.from({ length: 30 }, (_, i) => i));
   });
