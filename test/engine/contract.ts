@@ -421,6 +421,21 @@ function readingTests(current: () => Store): void {
       await expectValues(tx);
     });
     await store.view(expectValues);
+    // Kept as they were put, and given so that a change of them changes nothing that is kept.
+    await store.update(async (tx) => {
+      const data = await tx.createBucket("reused", { encoding: "bytes" });
+      const reused = new Uint8Array([1, 2, 3]);
+      await data.put("k", reused);
+      reused[0] = 9;
+      (await data.get("k"))?.fill(8);
+      for (const value of await data.values().toArray()) value.fill(7);
+      expect(await data.get("k")).toEqual(new Uint8Array([1, 2, 3]));
+    });
+    await store.view(async (tx) => {
+      const data = await tx.bucket("reused", { encoding: "bytes" });
+      (await data?.get("k"))?.fill(6);
+      expect(Uint8Array.from((await data?.get("k")) ?? [])).toEqual(new Uint8Array([1, 2, 3]));
+    });
     // Bytes that are no text, read as text, are refused rather than changed.
     await store.view(async (tx) => {
       const data = await tx.bucket("data", { encoding: "json" });

@@ -118,6 +118,37 @@ describe("an engine without snapshots", () => {
     await soon(() => store.close(), MS, "close()");
   });
 
+  test("ends a view for which a commit has waited for maxTransactionAge: TX_EXPIRED", async () => {
+    const hasty = await places.open(new WithoutSnapshots() as unknown as Location, { maxTransactionAge: 40 });
+    await hasty.update(async (tx) => (await tx.createBucket("rows")).put("n", 0));
+    const reader = await hasty.begin();
+    const bucket = await rowsIn(reader);
+    const iterator = bucket.values()[Symbol.asyncIterator]();
+    const cursor = bucket.cursor();
+    await sleep(60);
+    // No commit waits for it yet.
+    expect(await bucket.get("n")).toBe(0);
+    const committed = hasty.update(async (tx) => (await rowsIn(tx)).put("n", 1));
+    await soon(() => committed, MS, "a commit that waits for a forgotten reader");
+    const reads = [
+      () => bucket.get("n"),
+      () => bucket.getMany(["n"]),
+      () => bucket.range().toArray(),
+      () => iterator.next(),
+      () => cursor.first(),
+      () => bucket.count(),
+    ];
+    for (const read of reads) await expectRefused("TX_EXPIRED", read);
+    // Its end must not count for the readers that came later.
+    const later = await hasty.begin();
+    await reader.rollback();
+    const next = hasty.update(async (tx) => (await rowsIn(tx)).put("n", 2));
+    expect(await settles(next, 15)).toBe(false);
+    expect(await valueIn(later)).toBe(1);
+    await later.rollback();
+    await soon(() => next, MS, "a commit");
+  });
+
   test("close() waits for the views, and for the commit that waits for them", async () => {
     const reader = await store.begin();
     const committed = commit(1);
