@@ -17,7 +17,8 @@ export const writes: readonly TrialWorkload[] = [
   writersWorkload("writers-relaxed", "relaxed"),
   {
     ...common("put-1000"),
-    title: "one durable transaction with 1000 puts; "raw: chained batch" encodes its keys as it goes, as ours does",
+    title:
+      "one durable transaction with 1000 puts; the first raw side encodes its keys as it goes, as ours does",
     unit: "ms",
     groups: [
       [
