@@ -31,6 +31,7 @@ export type DataErrorCode =
   | "BUCKET_EXISTS"
   | "BUCKET_SAME"
   | "BUCKET_CYCLE"
+  | "BUCKET_OWNED"
   | "STORE_DIFFERENT"
   | "INCOMPATIBLE_VALUE"
   | "KEY_REQUIRED"
@@ -43,21 +44,54 @@ export type DataErrorCode =
   | "DATA_CORRUPT"
   | "BACKUP_TARGET";
 
+/** Codes of errors about collections, their records and indexes. */
+export type CollectionErrorCode =
+  | "COLLECTION_INVALID"
+  | "COLLECTION_CHANGED"
+  | "INDEX_NOT_FOUND"
+  | "INDEX_NOT_READY"
+  | "RECORD_INVALID"
+  | "RECORD_EXISTS"
+  | "RECORD_NOT_FOUND"
+  | "UNIQUE_VIOLATION"
+  | "TOKEN_INVALID";
+
+/** Codes of errors about migrations. */
+export type MigrationErrorCode =
+  | "MIGRATION_INVALID"
+  | "MIGRATION_MISMATCH"
+  | "MIGRATION_NEWER"
+  | "MIGRATION_IRREVERSIBLE"
+  | "MIGRATION_FAILED"
+  | "BUCKET_MIGRATING";
+
 /** Every code that a {@link DatabaseError} can bear, grouped by the phase in which it arises. */
-export type ErrorCode = OpenErrorCode | TransactionErrorCode | DataErrorCode;
+export type ErrorCode =
+  | OpenErrorCode
+  | TransactionErrorCode
+  | DataErrorCode
+  | CollectionErrorCode
+  | MigrationErrorCode;
 
 /**
  * The one error class of this library.
  *
- * `code` is stable and meant for programs; `message` says what was wrong, where, and what to do;
- * `cause` is the error underneath, where there is one.
+ * `code` is stable and meant for programs; `message` says what was wrong, where, and what to do; `details` holds the
+ * same facts for programs, where the code's documentation names some; `cause` is the error underneath, where there is
+ * one.
  */
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
   readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown; details?: Readonly<Record<string, unknown>> },
+  ) {
     super(message, options);
     this.code = code;
+    this.details = options?.details;
   }
 }

@@ -1,4 +1,5 @@
 import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
 import { DatabaseError } from "../errors.ts";
 import { type DirectoryOptions, openDirectory } from "./directory.ts";
 import { openError } from "./engine-errors.ts";
@@ -10,6 +11,8 @@ import { type EngineManifest, manifestOf } from "./manifest.ts";
 export interface Engine {
   readonly level: Level;
   readonly manifest: EngineManifest;
+  /** The directory in which the data lies, where the engine has one. */
+  readonly directory: string | undefined;
   /** Closes the database, unless it was open before the store came, and lets go of its directory. */
   close(): Promise<void>;
 }
@@ -26,6 +29,7 @@ export async function openEngine(location: string | AnyLevel, options: Directory
     return {
       level: level as Level,
       manifest: manifestOf(level as Level),
+      directory: resolve(location),
       close: () => level.close().finally(() => lock.release()),
     };
   }
@@ -76,7 +80,8 @@ async function openGiven(level: Level, options: DirectoryOptions): Promise<Engin
     if (!wasOpen) await level.close();
     lock?.release();
   };
-  return { level, manifest, close };
+  const location = manifest.permanence ? directoryOf(level) : undefined;
+  return { level, manifest, directory: location === undefined ? undefined : resolve(location), close };
 }
 
 /** Where a LevelDB database lies; undefined for other engines. */

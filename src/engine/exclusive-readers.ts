@@ -9,10 +9,12 @@ import { MAX_DELAY, WaitList } from "./wait-list.ts";
 
 /** The rows of the engine as they are, for as long as no commit may change them. */
 class LeasedSource implements Source {
+  readonly sync: boolean;
   readonly #source: Source;
   #expired = false;
 
   constructor(source: Source) {
+    this.sync = source.sync;
     this.#source = source;
   }
 

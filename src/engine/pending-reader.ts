@@ -2,7 +2,7 @@ import type { Awaitable } from "../awaitable.ts";
 import { successor } from "../keys/bounds.ts";
 import { compareKeys } from "../keys/order.ts";
 import { inFormat, type Row } from "./level.ts";
-import type { RowRange, RowReader } from "./reader.ts";
+import { chunkOfSteps, type RowRange, type RowReader } from "./reader.ts";
 import type { WriteSet } from "./write-set.ts";
 
 /** One layer's nearest key ahead, kept until it is passed or the layer gains a key. */
@@ -40,15 +40,8 @@ export class PendingReader implements RowReader {
     this.#ahead = layers.map((layer) => ({ layer, key: undefined, size: -1 }));
   }
 
-  async chunk(size: number): Promise<Row[]> {
-    const rows: Row[] = [];
-    while (rows.length < size) {
-      const step = this.step();
-      const row = step instanceof Promise ? await step : step;
-      if (row === undefined) break;
-      rows.push(row);
-    }
-    return rows;
+  chunk(size: number): Promise<Row[]> {
+    return chunkOfSteps(this, size);
   }
 
   step(): Awaitable<Row | undefined> {

@@ -17,6 +17,13 @@ export interface RowRange extends Interval {
   readonly firstChunk: number;
 }
 
+/** All rows of an interval, in order, as text. */
+export function allRows(interval: Interval, values: boolean): RowRange {
+  const { from, to } = interval;
+  const limit = Number.POSITIVE_INFINITY;
+  return { from, to, reverse: false, limit, keys: true, values, format: "utf8", firstChunk: MAX_CHUNK };
+}
+
 /** Walks rows in order. One call at a time; `close()` may come at any moment. */
 export interface RowReader {
   /** The next rows, at least one and at most `size`; none at the end. */
@@ -26,10 +33,35 @@ export interface RowReader {
   close(): void;
 }
 
+/**
+ * The next rows of a reader, taken one by one, each as things are at its step.
+ *
+ * @param length ends the chunk with the row that takes its values beyond so many bytes or characters
+ */
+export async function chunkOfSteps(
+  reader: RowReader,
+  size: number,
+  length: number = Number.POSITIVE_INFINITY,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let taken = 0; rows.length < size && taken < length; ) {
+    const step = reader.step();
+    const row = step instanceof Promise ? await step : step;
+    if (row === undefined) break;
+    rows.push(row);
+    taken += row[1]?.length ?? 0;
+  }
+  return rows;
+}
+
 /** Rows a trip to the engine brings at the most: past this, a longer wait gains nothing. */
 export const MAX_CHUNK = 1000;
+/** Bytes or characters of values that are worked on at a time, where their number is not the caller's choice. */
+export const CHUNK_LENGTH = 1 << 20;
 /** The engine's default of 16 KiB would return some 75 rows a trip. */
 const HIGH_WATER_MARK = 1 << 20;
+/** The engine takes a larger limit modulo 2^32; no store has that many rows. */
+const MAX_LIMIT = 2 ** 31 - 1;
 /** By how much a further trip brings more rows than the one before, where rows are taken one by one. */
 const CHUNK_GROWTH = 4;
 
@@ -48,7 +80,7 @@ export class EngineReader implements RowReader {
       gte: from,
       lt: to,
       reverse,
-      limit: limit === Number.POSITIVE_INFINITY ? -1 : limit,
+      limit: limit > MAX_LIMIT ? -1 : limit,
       keys,
       values,
       keyEncoding: "utf8",

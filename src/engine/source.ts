@@ -13,6 +13,8 @@ import type { WriteSet } from "./write-set.ts";
  * Keys are whole keys, as the engine stores them.
  */
 export interface Source {
+  /** Whether `get` gives plain values. */
+  readonly sync: boolean;
   get(key: string, format: Format): Awaitable<Value | undefined>;
   getMany(keys: readonly string[], format: Format): Promise<(Value | undefined)[]>;
   read(range: RowRange): RowReader;
@@ -25,7 +27,7 @@ const MANY_KEYS = 32;
 export class EngineSource implements Source {
   readonly #level: Level;
   readonly #snapshot: AbstractSnapshot | undefined;
-  readonly #sync: boolean;
+  readonly sync: boolean;
   readonly #options: Record<
     Format,
     { keyEncoding: "view"; valueEncoding: Format; snapshot?: AbstractSnapshot }
@@ -34,7 +36,7 @@ export class EngineSource implements Source {
   constructor(engine: Pick<Engine, "level" | "manifest">, snapshot?: AbstractSnapshot) {
     this.#level = engine.level;
     this.#snapshot = snapshot;
-    this.#sync = engine.manifest.getSync;
+    this.sync = engine.manifest.getSync;
     const at = snapshot === undefined ? {} : { snapshot };
     this.#options = {
       utf8: { keyEncoding: "view", valueEncoding: "utf8", ...at },
@@ -43,7 +45,7 @@ export class EngineSource implements Source {
   }
 
   get(key: string, format: Format): Awaitable<Value | undefined> {
-    if (!this.#sync) return this.#getAsync(key, format);
+    if (!this.sync) return this.#getAsync(key, format);
     try {
       // Bytes, since getSync misreads text keys when a character straddles the end of its internal buffer.
       return this.#level.getSync<Uint8Array, Value>(Buffer.from(key), this.#options[format]);
@@ -61,7 +63,7 @@ export class EngineSource implements Source {
   }
 
   async getMany(keys: readonly string[], format: Format): Promise<(Value | undefined)[]> {
-    if (this.#sync && keys.length < MANY_KEYS)
+    if (this.sync && keys.length < MANY_KEYS)
       return keys.map((key) => this.get(key, format) as Value | undefined);
     try {
       const encoded = keys.map((key) => Buffer.from(key));
@@ -82,10 +84,12 @@ export class EngineSource implements Source {
 
 /** A source seen through writes that it does not hold yet, the latest set first. */
 export class PendingSource implements Source {
+  readonly sync: boolean;
   readonly #base: Source;
   readonly #layers: readonly WriteSet[];
 
   constructor(base: Source, layers: readonly WriteSet[]) {
+    this.sync = base.sync;
     this.#base = base;
     this.#layers = layers;
   }

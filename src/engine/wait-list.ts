@@ -96,7 +96,9 @@ export class WaitList {
 
 /** The error of work that its caller cancelled. */
 export function abortError(signal: AbortSignal): DatabaseError {
-  return new DatabaseError("ABORTED", "The signal aborted before the work was done; nothing was changed.", {
-    cause: signal.reason,
-  });
+  return new DatabaseError(
+    "ABORTED",
+    "The signal aborted before the work was done. No transaction was begun after that; what long work had committed before stays.",
+    { cause: signal.reason },
+  );
 }

@@ -48,6 +48,11 @@ export function toInterval(bounds: KeyBounds): Interval {
   return { from, to };
 }
 
+/** The interval of every key with a sublevel's prefix; `after` where it is to begin behind an encoded key. */
+export function keysWithin(prefix: string, after?: string): Interval {
+  return { from: prefix + (after === undefined ? LOWEST : successor(after)), to: prefix + HIGHEST };
+}
+
 /** The least string above the given one, in UTF-8 order. */
 export function successor(encoded: string): string {
   return `${encoded}\0`;
@@ -62,7 +67,7 @@ function prefixInterval(prefix: Key): Interval {
 }
 
 /** The least string above all that begin with `text`: its last character that can grow, grown by one. */
-function afterPrefix(text: string): string {
+export function afterPrefix(text: string): string {
   const points = Array.from(text, (character) => character.codePointAt(0) ?? 0);
   while (points.at(-1) === 0x10ffff) points.pop();
   const last = points.pop();
@@ -71,10 +76,12 @@ function afterPrefix(text: string): string {
   return String.fromCodePoint(...points);
 }
 
-function later(a: string, b: string): string {
+/** The greater of two strings in UTF-8 order. */
+export function later(a: string, b: string): string {
   return compareKeys(a, b) >= 0 ? a : b;
 }
 
-function earlier(a: string, b: string): string {
+/** The lesser of two strings in UTF-8 order. */
+export function earlier(a: string, b: string): string {
   return compareKeys(a, b) <= 0 ? a : b;
 }

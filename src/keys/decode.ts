@@ -63,7 +63,8 @@ function readPart(reader: Reader): Key {
   return escaped ? unescapePart(part) : part;
 }
 
-function unescapePart(part: string): string {
+/** Gives the text that a tuple's part stands for. */
+export function unescapePart(part: string): string {
   if (/#(?![@-c])/.test(part)) throw corrupt(part);
   return part.replace(/#(.)/g, (_, unit: string) => String.fromCharCode(unit.charCodeAt(0) - 0x40));
 }

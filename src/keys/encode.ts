@@ -57,22 +57,53 @@ export function encodeKey(key: Key): string {
 
 /** As {@link encodeKey}, for bounds and prefixes, where the empty string is allowed: it sorts before every string. */
 export function encodeBound(key: Key): string {
-  const encoded = typeof key === "string" ? `J${wellFormed(key, "key")}` : encodePart(key, "key", 0);
-  if (encoded.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(encoded) > MAX_KEY_BYTES + 1) {
-    throw new DatabaseError(
-      "KEY_TOO_LARGE",
-      `The key takes ${Buffer.byteLength(encoded) - 1} bytes, the limit is ${MAX_KEY_BYTES}. Use a shorter key, for example a hash.`,
-    );
-  }
-  return encoded;
+  return withinLimit(
+    typeof key === "string" ? `J${wellFormed(key, "key")}` : encodeNested(key, "key", 0),
+    "key",
+  );
 }
 
-function encodePart(part: unknown, path: string, depth: number): string {
+/**
+ * Gives an encoded key back if it is not too long.
+ *
+ * @param what what messages call the key
+ * @param of what it belongs to
+ * @throws DatabaseError `KEY_TOO_LARGE` beyond {@link MAX_KEY_BYTES}
+ */
+export function withinLimit(encoded: string, what: string, of?: string): string {
+  if (encoded.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(encoded) <= MAX_KEY_BYTES + 1) return encoded;
+  throw new DatabaseError(
+    "KEY_TOO_LARGE",
+    `The ${spell(what, of)} takes ${Buffer.byteLength(encoded) - 1} bytes, the limit is ${MAX_KEY_BYTES}. Use a shorter key, for example a hash.`,
+  );
+}
+
+/**
+ * Encodes one part of a tuple, for keys that are put together from parts.
+ *
+ * @param what what messages call the part
+ * @param of what it belongs to
+ * @throws DatabaseError `KEY_INVALID`
+ */
+export function encodePart(part: unknown, what: string, of?: string): string {
+  // Plain text and integers are most parts.
+  if (isPlainText(part)) return `J${part}`;
+  return isPositiveInteger(part) ? encodePositiveInteger(part) : encodeNested(part, spell(what, of), 0);
+}
+
+function spell(what: string, of: string | undefined): string {
+  return of === undefined ? what : `${what} of ${JSON.stringify(of)}`;
+}
+
+/** Writes the text of a string that stands alone as it stands in a tuple. */
+export function escapeText(text: string): string {
+  return ESCAPABLE.test(text) ? text.replace(ESCAPED, escapeUnit) : text;
+}
+
+function encodeNested(part: unknown, path: string, depth: number): string {
   switch (typeof part) {
-    case "string": {
-      wellFormed(part, path);
-      return ESCAPABLE.test(part) ? `J${part.replace(ESCAPED, escapeUnit)}` : `J${part}`;
-    }
+    case "string":
+      return `J${escapeText(wellFormed(part, path))}`;
     case "number":
       return encodeNumber(part, path);
     case "boolean":
@@ -96,7 +127,7 @@ function encodeTuple(parts: readonly unknown[], path: string, depth: number): st
     // Plain text and integers are most parts: for these no path is spelled out, and nothing is checked twice.
     if (isPlainText(part)) encoded += `J${part}`;
     else if (isPositiveInteger(part)) encoded += encodePositiveInteger(part);
-    else encoded += encodePart(part, `${path}[${i}]`, depth + 1);
+    else encoded += encodeNested(part, `${path}[${i}]`, depth + 1);
   }
   return `${encoded}!`;
 }

@@ -2,7 +2,7 @@ import { type Awaitable, chain } from "../awaitable.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Key } from "../keys/encode.ts";
 import type { Bucket } from "./bucket.ts";
-import { type BucketState, pathOf } from "./bucket-state.ts";
+import { type BucketState, migratingError, pathOf } from "./bucket-state.ts";
 import { bucketNames, createBucket, deleteBucket, findBucket, refuseValue } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { checkName } from "./names.ts";
@@ -35,12 +35,15 @@ export abstract class BucketParent {
   guard(): void {
     this.core.guardOpen();
     if (this.state.deleted) throw deletedError(this.state);
+    refuseMigrating(this.core, this.state);
   }
 
   /** @internal As guard, for writes. */
   guardWritable(): void {
     this.core.guardWritable();
     if (this.state.deleted) throw deletedError(this.state);
+    refuseMigrating(this.core, this.state);
+    refuseOwned(this.state);
   }
 
   /**
@@ -49,7 +52,8 @@ export abstract class BucketParent {
    * @param name the bucket's name
    * @param options how its values are read and written; by default as it was created
    * @returns the bucket, or undefined where there is none of that name
-   * @throws DatabaseError `TX_CLOSED`, `BUCKET_NAME_REQUIRED`, `BUCKET_NAME_INVALID`, `OPTION_INVALID`
+   * @throws DatabaseError `TX_CLOSED`, `BUCKET_NAME_REQUIRED`, `BUCKET_NAME_INVALID`, `OPTION_INVALID`,
+   * `BUCKET_MIGRATING`
    */
   bucket<V = unknown, K extends Key = Key>(
     name: string,
@@ -67,9 +71,11 @@ export abstract class BucketParent {
     this.guard();
     checkName(name);
     const codec = codecIn(options);
-    return chain(findBucket(this.core, this.state, name), (state) =>
-      state === undefined ? undefined : this.handle(state, codec ?? codecOf(state.record.encoding)),
-    );
+    return chain(findBucket(this.core, this.state, name), (state) => {
+      if (state === undefined) return undefined;
+      refuseMigrating(this.core, state);
+      return this.handle(state, codec ?? codecOf(state.record.encoding));
+    });
   }
 
   /**
@@ -132,14 +138,18 @@ export abstract class BucketParent {
    * Deletes a bucket here, with its rows and all buckets within it. Cost: that of the buckets, not of their rows, which
    * are reclaimed after the commit.
    *
-   * @throws DatabaseError `BUCKET_NOT_FOUND`, `INCOMPATIBLE_VALUE` where a value bears the name, `TX_NOT_WRITABLE`
+   * @throws DatabaseError `BUCKET_NOT_FOUND`, `INCOMPATIBLE_VALUE` where a value bears the name, `BUCKET_OWNED` for a
+   * collection's, `TX_NOT_WRITABLE`
    */
   async deleteBucket(name: string): Promise<void> {
     this.guardWritable();
     checkName(name);
     return this.core.inTurn(async () => {
       this.guardWritable();
-      await deleteBucket(this.core, await requireBucket(this.core, this.state, name));
+      const bucket = await requireBucket(this.core, this.state, name);
+      refuseMigrating(this.core, bucket);
+      refuseOwned(bucket);
+      await deleteBucket(this.core, bucket);
     });
   }
 
@@ -162,6 +172,22 @@ export async function requireBucket(
   throw new DatabaseError(
     "BUCKET_NOT_FOUND",
     `There is no bucket ${JSON.stringify(name)} in ${pathOf(parent)}.`,
+  );
+}
+
+/** @throws DatabaseError `BUCKET_MIGRATING` for a bucket of which a migration has changed a part */
+export function refuseMigrating(core: TransactionCore, bucket: BucketState): void {
+  if (bucket.record.migrating !== undefined && !core.migrating)
+    throw migratingError(`bucket ${pathOf(bucket)}`, bucket.record.migrating);
+}
+
+/** @throws DatabaseError `BUCKET_OWNED` for a bucket that holds a collection's rows */
+export function refuseOwned(bucket: BucketState): void {
+  const { owner } = bucket.record;
+  if (owner === undefined) return;
+  throw new DatabaseError(
+    "BUCKET_OWNED",
+    `The bucket ${pathOf(bucket)} holds rows of the collection ${JSON.stringify(owner)}, whose indexes must stay in step. Write through the collection.`,
   );
 }
 

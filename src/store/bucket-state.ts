@@ -1,3 +1,4 @@
+import { DatabaseError } from "../errors.ts";
 import type { Encoding } from "./values.ts";
 
 /** What the store keeps of a bucket. */
@@ -9,6 +10,10 @@ export interface BucketRecord {
   readonly encoding: Encoding;
   /** Whether it ever had buckets within: only then need a key be compared with their names. */
   readonly nested: boolean;
+  /** The collection whose rows it holds: then only the collection writes to it. */
+  readonly owner?: string;
+  /** The version of the migration that has changed some of its rows, and not yet all. */
+  readonly migrating?: number;
 }
 
 /** A bucket as one transaction sees it. */
@@ -32,4 +37,13 @@ export function pathOf(state: BucketState): string {
   for (let at: BucketState | undefined = state; at?.parent !== undefined; at = at.parent)
     names.unshift(at.name);
   return JSON.stringify(names.join("/"));
+}
+
+/** An error for the use of what a migration has changed in part. */
+export function migratingError(what: string, version: number): DatabaseError {
+  return new DatabaseError(
+    "BUCKET_MIGRATING",
+    `The ${what} is half migrated: migration ${version} was begun and is not done. Call migrate() with the list that has it, which goes on where it was.`,
+    { details: { version } },
+  );
 }

@@ -87,7 +87,8 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
    * Sets the value of a key. The value is kept as it is at this call. Cost: no I/O before the commit.
    *
    * @throws DatabaseError `TX_NOT_WRITABLE`, `KEY_REQUIRED`, `KEY_INVALID`, `KEY_TOO_LARGE`, `VALUE_INVALID`,
-   * `VALUE_TOO_LARGE`, `INCOMPATIBLE_VALUE` where a bucket of that name lies within
+   * `VALUE_TOO_LARGE`, `INCOMPATIBLE_VALUE` where a bucket of that name lies within, `BUCKET_OWNED` where a collection
+   * keeps its rows here
    */
   put(key: K, value: V): Awaitable<void> {
     this.guardWritable();

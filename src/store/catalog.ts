@@ -1,5 +1,6 @@
 import { type Awaitable, chain } from "../awaitable.ts";
-import { MAX_CHUNK } from "../engine/reader.ts";
+import { allRows, MAX_CHUNK } from "../engine/reader.ts";
+import type { Memo } from "../engine/readers.ts";
 import { DatabaseError } from "../errors.ts";
 import { decodeKey } from "../keys/decode.ts";
 import { encodeKey } from "../keys/encode.ts";
@@ -39,10 +40,15 @@ function readRecord(core: TransactionCore, key: string): Awaitable<BucketRecord 
     const record = text === undefined ? undefined : parseRecord(text as string);
     // Read while the transaction was open, it holds for the commit that the memo is of.
     if (!core.open) return record;
-    if (memo.size >= MEMO_LIMIT) memo.clear();
-    memo.set(key, record ?? null);
+    remember(memo, key, record ?? null);
     return record;
   });
+}
+
+/** Keeps what was found, or null where nothing was, for other readers of the same commit. */
+export function remember(memo: Memo, key: string, found: unknown): void {
+  if (memo.size >= MEMO_LIMIT) memo.clear();
+  memo.set(key, found);
 }
 
 export function parseRecord(text: string): BucketRecord {
@@ -60,6 +66,14 @@ function writeRecord(core: TransactionCore, state: BucketState): void {
   core.structural = true;
 }
 
+/** What a bucket is made with. */
+export interface NewBucket {
+  readonly name: string;
+  readonly encoding: Encoding;
+  /** The collection that it belongs to. */
+  readonly owner?: string;
+}
+
 /** Creates a bucket, which must not exist yet. */
 export async function createBucket(
   core: TransactionCore,
@@ -67,22 +81,40 @@ export async function createBucket(
   name: string,
   encoding: Encoding,
 ): Promise<BucketState> {
-  await refuseValue(core, parent, name);
-  const id = Number((await core.get(LAST_BUCKET_KEY, "utf8")) ?? 0) + 1;
-  const plain = childPrefix(parent.record.prefix, name);
-  const taken = (await core.get(sublevelKey(plain), "utf8")) !== undefined;
-  const prefix = taken ? childPrefix(parent.record.prefix, name, id) : plain;
-  core.set(LAST_BUCKET_KEY, String(id));
-  const state: BucketState = {
-    record: { id, prefix, encoding, nested: false },
-    name,
-    parent,
-    deleted: false,
+  const create = await prepareBuckets(core, parent, [{ name, encoding }]);
+  return create()[0] as BucketState;
+}
+
+/**
+ * Reads what there is to know for creating buckets, which must not exist yet.
+ *
+ * @returns creates them, without a pause: a transaction that ends meanwhile has all of them or none
+ */
+export async function prepareBuckets(
+  core: TransactionCore,
+  parent: BucketState,
+  buckets: readonly NewBucket[],
+): Promise<() => BucketState[]> {
+  const taken: boolean[] = [];
+  for (const { name } of buckets) {
+    await refuseValue(core, parent, name);
+    const plain = childPrefix(parent.record.prefix, name);
+    taken.push((await core.get(sublevelKey(plain), "utf8")) !== undefined);
+  }
+  const last = Number((await core.get(LAST_BUCKET_KEY, "utf8")) ?? 0);
+  return () => {
+    core.set(LAST_BUCKET_KEY, String(last + buckets.length));
+    return buckets.map(({ name, encoding, owner }, i) => {
+      const id = last + 1 + i;
+      const prefix = childPrefix(parent.record.prefix, name, taken[i] === true ? id : undefined);
+      const record = { id, prefix, encoding, nested: false, ...(owner === undefined ? {} : { owner }) };
+      const state: BucketState = { record, name, parent, deleted: false };
+      core.states.set(id, state);
+      writeRecord(core, state);
+      markNested(core, parent);
+      return state;
+    });
   };
-  core.states.set(id, state);
-  writeRecord(core, state);
-  markNested(core, parent);
-  return state;
 }
 
 function markNested(core: TransactionCore, state: BucketState): void {
@@ -112,7 +144,12 @@ export async function deleteBucket(core: TransactionCore, state: BucketState): P
     }
   }
   // All is read before anything is written: a walk that fails must not leave half of the subtree behind.
-  for (const bucket of subtree) {
+  dropBuckets(core, subtree);
+}
+
+/** Deletes buckets, none of which has another within that is not among them. */
+export function dropBuckets(core: TransactionCore, buckets: readonly BucketState[]): void {
+  for (const bucket of buckets) {
     core.set(bucketKey(bucket.parent?.record.id ?? 0, bucket.name), null);
     core.set(sequenceKey(bucket.record.id), null);
     core.set(sublevelKey(bucket.record.prefix), JSON.stringify("dropped"));
@@ -121,6 +158,13 @@ export async function deleteBucket(core: TransactionCore, state: BucketState): P
   }
   core.structural = true;
   core.dropped = true;
+}
+
+/** Marks a bucket as half migrated, or, without a version, as whole again. */
+export function markMigrating(core: TransactionCore, state: BucketState, version: number | undefined): void {
+  const { migrating: _, ...record } = state.record;
+  state.record = version === undefined ? record : { ...record, migrating: version };
+  writeRecord(core, state);
 }
 
 /** Moves a bucket, and all within it, to another parent. Its rows stay where they are. */
@@ -134,15 +178,7 @@ export function moveBucket(core: TransactionCore, state: BucketState, to: Bucket
 
 /** The names of the buckets within a bucket, in order. */
 export async function bucketNames(core: TransactionCore, parent: BucketState): Promise<string[]> {
-  const reader = core.read({
-    ...bucketsWithin(parent.record.id),
-    reverse: false,
-    limit: Number.POSITIVE_INFINITY,
-    keys: true,
-    values: false,
-    format: "utf8",
-    firstChunk: MAX_CHUNK,
-  });
+  const reader = core.read(allRows(bucketsWithin(parent.record.id), false));
   const names: string[] = [];
   try {
     while (true) {

@@ -8,7 +8,15 @@ import type { BucketRecord } from "./bucket-state.ts";
 import { parseRecord } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { checkWork, report, type WorkOptions } from "./progress.ts";
-import { ALL_BUCKETS, ALL_ROWS, SEQUENCES, SYSTEM_PREFIXES, sublevelKey } from "./system.ts";
+import {
+  ALL_BUCKETS,
+  ALL_ROWS,
+  isSystemRow,
+  prefixOf,
+  SEQUENCES,
+  SYSTEM_PREFIXES,
+  sublevelKey,
+} from "./system.ts";
 import type { Transactions } from "./transactions.ts";
 
 export type CheckOptions = WorkOptions;
@@ -163,17 +171,6 @@ class Checker {
       problemCount: this.#problemCount,
     };
   }
-}
-
-function isSystemRow(key: string): boolean {
-  return SYSTEM_PREFIXES.some((prefix) => key.startsWith(prefix));
-}
-
-/** The sublevels' part of a whole key. */
-function prefixOf(key: string): string {
-  let end = 0;
-  while (key.charCodeAt(end) === 33) end = key.indexOf("!", end + 1) + 1 || key.length;
-  return key.slice(0, end);
 }
 
 function valueFlaw(bucket: BucketRecord, value: Uint8Array): string | undefined {

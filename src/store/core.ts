@@ -35,11 +35,14 @@ export class TransactionCore {
   version = 0;
   /** Whether buckets were created, moved or deleted. */
   structural = false;
+  /** Whether it runs a migration, which alone may use a bucket that is half migrated. */
+  migrating = false;
   /** Whether buckets were deleted, whose rows are to be reclaimed. */
   dropped = false;
   readonly #source: Source;
   readonly #readers = new Set<RowReader>();
-  #structure: Promise<unknown> = Promise.resolve();
+  #turns: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   #open = true;
 
   constructor(id: number, base: Base, writable: boolean) {
@@ -104,9 +107,15 @@ export class TransactionCore {
    * must not both find that a bucket is missing, or take the same number.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#structure.then(work);
-    this.#structure = done.catch(() => undefined);
+    this.#waiting++;
+    const done = this.#turns.then(work).finally(() => this.#waiting--);
+    this.#turns = done.catch(() => undefined);
     return done;
+  }
+
+  /** Whether work that was begun in turn is not done yet, which a call must not overtake. */
+  get hasTurns(): boolean {
+    return this.#waiting > 0;
   }
 
   /** Opens a reader that is closed with the transaction at the latest. */

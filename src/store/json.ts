@@ -9,7 +9,14 @@ interface Flaw {
   readonly what: string;
 }
 
+/** Whether {@link toJson} left fields out. */
+export interface AbsentFields {
+  found: boolean;
+}
+
 interface Findings {
+  /** Where a field that is undefined counts as absent, instead of as a flaw. */
+  readonly absent: AbsentFields | undefined;
   /** JSON text can hold -0, but JSON.stringify writes 0. */
   negativeZero: boolean;
 }
@@ -17,10 +24,11 @@ interface Findings {
 /**
  * Writes a value as JSON text that reads back as the same value.
  *
+ * @param absent given where a field of an object may be undefined, and is then left out; told whether there was one
  * @throws DatabaseError `VALUE_INVALID` for all that JSON would drop or change without a word, with the path to it
  */
-export function toJson(value: unknown): string {
-  const findings: Findings = { negativeZero: false };
+export function toJson(value: unknown, absent?: AbsentFields): string {
+  const findings: Findings = { absent, negativeZero: false };
   let flaw: Flaw | undefined;
   let text: string | undefined;
   try {
@@ -81,6 +89,10 @@ function objectFlaw(object: object, depth: number, findings: Findings): Flaw | u
   for (const key in object) {
     const field = (object as Record<string, unknown>)[key];
     if (typeof field === "string") continue;
+    if (field === undefined && findings.absent !== undefined) {
+      findings.absent.found = true;
+      continue;
+    }
     const flaw = findFlaw(field, depth + 1, findings);
     if (flaw !== undefined) return within(flaw, key);
   }
@@ -122,6 +134,8 @@ function writeExactly(value: unknown): string {
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(writeExactly).join(",")}]`;
-  const fields = Object.entries(value).map(([key, field]) => `${JSON.stringify(key)}:${writeExactly(field)}`);
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .map(([key, field]) => `${JSON.stringify(key)}:${writeExactly(field)}`);
   return `{${fields.join(",")}}`;
 }

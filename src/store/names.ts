@@ -57,3 +57,11 @@ function escapeName(name: string): string {
     return PLAIN.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }).join("");
 }
+
+/** The names of the buckets from the top level down to that of a sublevel's prefix, as they were when it was made. */
+export function namesIn(prefix: string): string[] {
+  return prefix
+    .slice(1, -1)
+    .split("!!")
+    .map((part) => decodeURIComponent(part.replace(/~\d+$/, "")));
+}

@@ -1,5 +1,5 @@
 import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
-import { ALL_KEYS, type KeyBounds, toInterval } from "../keys/bounds.ts";
+import { ALL_KEYS, type Interval, type KeyBounds, toInterval } from "../keys/bounds.ts";
 import type { Key } from "../keys/encode.ts";
 import { checkBoolean, checkCount, checkOptions } from "./options.ts";
 import type { ValueCodec } from "./values.ts";
@@ -17,6 +17,7 @@ const KNOWN = ["prefix", "gt", "gte", "lt", "lte", "reverse", "limit"];
 /**
  * Turns options into the range of whole keys to read.
  *
+ * @param intervalOf turns the bounds into an interval of encoded keys
  * @throws DatabaseError `OPTION_INVALID`, `KEY_INVALID`, `KEY_TOO_LARGE`
  */
 export function toRowRange(
@@ -24,6 +25,7 @@ export function toRowRange(
   codec: ValueCodec,
   options: RangeOptions | undefined,
   want: { keys: boolean; values: boolean },
+  intervalOf: (bounds: KeyBounds) => Interval = toInterval,
 ): RowRange {
   const limit = options?.limit ?? Number.POSITIVE_INFINITY;
   let interval = ALL_KEYS;
@@ -31,7 +33,7 @@ export function toRowRange(
     checkOptions(options, KNOWN, "A range");
     checkBoolean(options.reverse, "The option reverse");
     if (limit !== Number.POSITIVE_INFINITY) checkCount(limit, 0, "The option limit");
-    interval = toInterval(options);
+    interval = intervalOf(options);
   }
   return {
     from: prefix + interval.from,

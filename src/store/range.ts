@@ -8,6 +8,8 @@ export interface RangeSpec<T> {
   readonly decode: (row: Row) => T;
   /** Checked before each step: throws where the bucket is gone. */
   readonly guard: () => void;
+  /** Opens a reader of the rows; by default of the transaction's. */
+  readonly read?: (rows: RowRange) => RowReader;
 }
 
 /**
@@ -78,7 +80,7 @@ export class Range<T> implements AsyncIterable<T> {
 
   #open(rows: RowRange = this.#spec.rows): RowReader {
     this.#spec.guard();
-    return this.#core.read(rows);
+    return this.#spec.read === undefined ? this.#core.read(rows) : this.#spec.read(rows);
   }
 }
 

@@ -1,11 +1,10 @@
 import type { CommitQueue } from "../engine/commit-queue.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { MaintainedLevel } from "../engine/manifest.ts";
-import type { RowReader } from "../engine/reader.ts";
+import { allRows, type RowReader } from "../engine/reader.ts";
 import { EngineSource } from "../engine/source.ts";
 import type { Interval } from "../keys/bounds.ts";
-import { decodeKey } from "../keys/decode.ts";
-import { ALL_SUBLEVELS, rowsOf, sublevelKey } from "./system.ts";
+import { ALL_SUBLEVELS, droppedPrefix, rowsOf, sublevelKey } from "./system.ts";
 
 /** Rows deleted per batch: few enough that no commit is held up by the batch that it shares. */
 const BATCH = 512;
@@ -64,7 +63,8 @@ export class Reclaimer {
     try {
       const prefixes: string[] = [];
       for (let row = await reader.step(); row !== undefined; row = await reader.step()) {
-        if (row[1] === '"dropped"') prefixes.push(decodeKey(row[0], row[0].indexOf("!", 1) + 1) as string);
+        const prefix = droppedPrefix(row[0], row[1]);
+        if (prefix !== undefined) prefixes.push(prefix);
       }
       return prefixes;
     } finally {
@@ -95,16 +95,6 @@ export class Reclaimer {
   }
 
   #read(interval: Interval, values: boolean): RowReader {
-    const limit = Number.POSITIVE_INFINITY;
-    const range = {
-      ...interval,
-      reverse: false,
-      limit,
-      keys: true,
-      values,
-      format: "utf8",
-      firstChunk: BATCH,
-    } as const;
-    return new EngineSource(this.#engine).read(range);
+    return new EngineSource(this.#engine).read({ ...allRows(interval, values), firstChunk: BATCH });
   }
 }

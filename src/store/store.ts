@@ -1,6 +1,7 @@
 import type { Awaitable } from "../awaitable.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Readers } from "../engine/readers.ts";
+import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
 import { type BackupOptions, type BackupReport, backup } from "./backup.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
@@ -118,6 +119,23 @@ export class Store implements AsyncDisposable {
     checkBoolean(options.writable, "The option writable");
     checkSignal(options.signal);
     return this.#transactions.begin(options.writable === true, options.signal);
+  }
+
+  /** The directory in which the store lies, as an absolute path; undefined where its engine has none. */
+  get directory(): string | undefined {
+    return this.#engine.directory;
+  }
+
+  /** @internal Refuses a call of long work that comes from within a callback, or that cannot write. */
+  guardAlone(writes: boolean): void {
+    this.#guard(writes);
+    refuseNested(this.#transactions);
+  }
+
+  /** @internal Runs a callback that begins transactions whose writes are seen by it, and then forgotten. */
+  async rehearse<T>(fn: (begin: (earlier: readonly WriteSet[]) => Transaction) => Promise<T>): Promise<T> {
+    this.#guard(false);
+    return this.#transactions.rehearse(fn);
   }
 
   /** What the store is doing. Cost: none. @throws DatabaseError `STORE_CLOSED`, `STORE_FAILED` */

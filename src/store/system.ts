@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { PROBE, probeOrder } from "../engine/manifest.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Interval } from "../keys/bounds.ts";
+import { decodeKey } from "../keys/decode.ts";
 import { encodeKey } from "../keys/encode.ts";
 
 /*
@@ -13,7 +14,10 @@ import { encodeKey } from "../keys/encode.ts";
  *   !~store!"buckets"              the last bucket id given
  *   !~buckets![parent id, name]    { id, prefix, encoding, nested }; the root's id is 0
  *   !~sequences!id                 the bucket's sequence, where it was ever set
+ *   !~store!"tokens"               the secret that resume tokens are sealed with
  *   !~sublevels!prefix             "dropped": rows to be reclaimed; "kept": a moved bucket's, still in use
+ *   !~collections!name             a collection's layout: see collections/layout.ts
+ *   !~builds!name                  how far the building of a collection's indexes is: see collections/build.ts
  *
  * A bucket's own rows stand under its prefix, followed by the encoded key: see names.ts and keys/encode.ts.
  */
@@ -22,13 +26,23 @@ const FORMAT = 1;
 export const FORMAT_KEY = "!~store!Jformat";
 export const COMMIT_KEY = "!~store!Jcommit";
 export const LAST_BUCKET_KEY = "!~store!Jbuckets";
+export const TOKENS_KEY = "!~store!Jtokens";
 const BUCKETS = "!~buckets!";
 /** What the keys of sequences begin with. */
 export const SEQUENCES = "!~sequences!";
 const SUBLEVELS = "!~sublevels!";
+const COLLECTIONS = "!~collections!";
+const BUILDS = "!~builds!";
 
 /** The prefixes of the store's own sublevels. */
-export const SYSTEM_PREFIXES: readonly string[] = ["!~store!", BUCKETS, SEQUENCES, SUBLEVELS];
+export const SYSTEM_PREFIXES: readonly string[] = [
+  "!~store!",
+  BUCKETS,
+  SEQUENCES,
+  SUBLEVELS,
+  COLLECTIONS,
+  BUILDS,
+];
 
 export function bucketKey(parent: number, name: string): string {
   return BUCKETS + encodeKey([parent, name]);
@@ -40,6 +54,32 @@ export function sequenceKey(id: number): string {
 
 export function sublevelKey(prefix: string): string {
   return SUBLEVELS + encodeKey(prefix);
+}
+
+export function layoutKey(collection: string): string {
+  return COLLECTIONS + encodeKey(collection);
+}
+
+export function buildKey(collection: string): string {
+  return BUILDS + encodeKey(collection);
+}
+
+/** The prefix of a deleted bucket's sublevel, where a row marks one as such. */
+export function droppedPrefix(key: string, value: unknown): string | undefined {
+  if (!key.startsWith(SUBLEVELS) || value !== '"dropped"') return undefined;
+  return decodeKey(key, SUBLEVELS.length) as string;
+}
+
+/** Whether a whole key is of a row that the store keeps for itself. */
+export function isSystemRow(key: string): boolean {
+  return SYSTEM_PREFIXES.some((prefix) => key.startsWith(prefix));
+}
+
+/** The sublevels' part of a whole key. */
+export function prefixOf(key: string): string {
+  let end = 0;
+  while (key.charCodeAt(end) === 33) end = key.indexOf("!", end + 1) + 1 || key.length;
+  return key.slice(0, end);
 }
 
 /** The rows of the buckets within a bucket; the names follow as the second parts of their keys. */

@@ -116,6 +116,29 @@ export class Transactions {
     }
   }
 
+  /**
+   * Runs a callback on the rows of the last commit. It begins transactions that see the writes of those it names, and
+   * that are never committed. Where the engine has snapshots, no commit waits for them.
+   */
+  async rehearse<T>(fn: (begin: (earlier: readonly WriteSet[]) => Transaction) => Promise<T>): Promise<T> {
+    this.enter();
+    try {
+      refuseNested(this);
+      const lease = await this.lease(undefined, true);
+      const begin = (earlier: readonly WriteSet[]) => {
+        const base = this.#base(lease.source, lease.memo, earlier);
+        return new Transaction(new TransactionCore(lease.commit + 1, base, true));
+      };
+      try {
+        return await runScoped(this, () => fn(begin), { writable: true });
+      } finally {
+        lease.release();
+      }
+    } finally {
+      this.leave();
+    }
+  }
+
   async begin(writable: boolean, signal: AbortSignal | undefined): Promise<Transaction> {
     this.enter();
     try {

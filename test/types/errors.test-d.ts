@@ -1,5 +1,6 @@
 import {
   type Awaitable,
+  type CollectionErrorCode,
   DatabaseError,
   type DataErrorCode,
   decodeKey,
@@ -33,14 +34,30 @@ describe("DatabaseError", () => {
     new DatabaseError("TX_CLOSE", "message");
   });
 
+  test("may hold facts for programs, which cannot be changed", () => {
+    const error = new DatabaseError("UNIQUE_VIOLATION", "message", { details: { index: "email" } });
+    expectTypeOf(error.details).toEqualTypeOf<Readonly<Record<string, unknown>> | undefined>();
+    // @ts-expect-error They do not change.
+    error.details = {};
+    // @ts-expect-error Facts by name, not text.
+    new DatabaseError("UNIQUE_VIOLATION", "message", { details: "email" });
+    // @ts-expect-error Misspelled.
+    new DatabaseError("UNIQUE_VIOLATION", "message", { detail: {} });
+  });
+
   test("has codes grouped by phase, each in one group", () => {
-    expectTypeOf<ErrorCode>().toEqualTypeOf<OpenErrorCode | TransactionErrorCode | DataErrorCode>();
+    type Grouped = OpenErrorCode | TransactionErrorCode | DataErrorCode | CollectionErrorCode;
+    expectTypeOf<Grouped>().toExtend<ErrorCode>();
+    // Those of migrations are a group of their own.
+    expectTypeOf<Exclude<ErrorCode, Grouped>>().toExtend<`MIGRATION_${string}` | "BUCKET_MIGRATING">();
     expectTypeOf<OpenErrorCode & TransactionErrorCode>().toBeNever();
     expectTypeOf<OpenErrorCode & DataErrorCode>().toBeNever();
     expectTypeOf<TransactionErrorCode & DataErrorCode>().toBeNever();
+    expectTypeOf<CollectionErrorCode & (OpenErrorCode | TransactionErrorCode | DataErrorCode)>().toBeNever();
     expectTypeOf<"STORE_LOCKED" | "LOCK_TIMEOUT" | "STORE_DAMAGED">().toExtend<OpenErrorCode>();
     expectTypeOf<"TX_CLOSED" | "TX_NESTED" | "TX_EXPIRED" | "ABORTED">().toExtend<TransactionErrorCode>();
     expectTypeOf<"KEY_INVALID" | "VALUE_INVALID" | "BUCKET_EXISTS">().toExtend<DataErrorCode>();
+    expectTypeOf<"UNIQUE_VIOLATION" | "RECORD_INVALID" | "TOKEN_INVALID">().toExtend<CollectionErrorCode>();
   });
 
   test("can be told apart by its code in a switch", () => {
