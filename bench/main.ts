@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runBuilds } from "./lib/builds.ts";
 import { buildDatasets } from "./lib/datasets.ts";
 import { describeMachine, type Machine } from "./lib/machine.ts";
 import type { Directories, Workload } from "./lib/model.ts";
@@ -53,7 +54,13 @@ async function measure(workload: Workload, datasets: Directories, signal: AbortS
     return toOutcome(workload, samples, rounds);
   }
   const scratch = mkdtempSync(join(directory, "scratch-"));
-  const samples = await runRounds(workload, { effort, datasets, scratch, signal }, onRound);
+  const setting = { effort, datasets, scratch, signal };
+  if (workload.kind === "build") {
+    const samples = await runBuilds(workload, setting, onRound);
+    rmSync(scratch, { recursive: true });
+    return toOutcome(workload, samples, rounds);
+  }
+  const samples = await runRounds(workload, setting, onRound);
   rmSync(scratch, { recursive: true });
   const perUnit = workload.unit === "ms" ? 1000 : 1;
   return toOutcome(
@@ -65,6 +72,7 @@ async function measure(workload: Workload, datasets: Directories, signal: AbortS
 
 function roundsOf(workload: Workload): number {
   if (workload.kind === "processes") return options.effort.processRounds;
+  if (workload.kind === "build") return options.effort.buildRounds;
   const { launches, rounds } = options.effort.trials[workload.placement];
   return launches * rounds;
 }

@@ -1,6 +1,6 @@
 // The processes that run a group of sides.
 import { join } from "node:path";
-import type { Directories, Effort, Side, TrialWorkload } from "./model.ts";
+import type { Directories, Effort, TrialSide, TrialWorkload } from "./model.ts";
 import type { Task } from "./worker.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
@@ -15,11 +15,11 @@ export interface Setting {
 
 /** A group of sides, launched in fresh processes. */
 export class Crew {
-  readonly #group: readonly Side[];
+  readonly #group: readonly TrialSide[];
   /** One for all sides, or one for each. */
   readonly #workers: readonly WorkerProcess[];
 
-  constructor(group: readonly Side[], placement: TrialWorkload["placement"], setting: Setting) {
+  constructor(group: readonly TrialSide[], placement: TrialWorkload["placement"], setting: Setting) {
     this.#group = group;
     const tasks = group.map((side, index) => toTask(side, index, setting));
     const parts = placement === "together" ? [tasks] : tasks.map((task) => [task]);
@@ -54,8 +54,8 @@ export class Crew {
     }
     const seen = new Map<string, string>();
     for (const [index, { operation, store, label }] of this.#group.entries()) {
-      // Whether puts are awaited makes no difference to what is written.
-      const name = JSON.stringify([{ ...operation, awaited: true }, store]);
+      // Whether puts are awaited makes no difference to what is written, nor which kind of index is read to what is found.
+      const name = JSON.stringify([{ ...operation, awaited: true, by: undefined }, store]);
       const digest = digests[index]!;
       if ((seen.get(name) ?? digest) !== digest) {
         throw new Error(`"${label}" gives another result than the other sides.`);
@@ -75,7 +75,7 @@ export class Crew {
   }
 }
 
-function toTask(side: Side, index: number, { datasets, scratch, effort }: Setting): Task {
+function toTask(side: TrialSide, index: number, { datasets, scratch, effort }: Setting): Task {
   if (side.store === "empty") return { side, directory: join(scratch, String(index)), stored: 0 };
   const directory = datasets[side.store];
   if (directory === undefined) throw new Error(`There is no ${side.store} dataset.`);

@@ -9,9 +9,25 @@ import {
   sidesOf,
   type Workload,
 } from "./model.ts";
+import { readingsOf, scanned, unindexed } from "./readings.ts";
 import { BUCKET, keyOf, recordOf } from "./rows.ts";
 
 const ROWS_PER_TRANSACTION = 10_000;
+
+type Store = Awaited<ReturnType<typeof openStore>>;
+type Transaction = Awaited<ReturnType<Store["begin"]>>;
+
+/** Writes rows from a number on. */
+type Fill = (tx: Transaction, first: number, count: number) => Promise<unknown>;
+
+const FILLS: Readonly<Record<DatasetName, Fill>> = {
+  small: putRows,
+  medium: putRows,
+  large: putRows,
+  scanned: (tx, first, count) => scanned.in(tx).putMany(readingsOf(first, count)),
+  unindexed: (tx, first, count) => unindexed.in(tx).putMany(readingsOf(first, count)),
+  tenth: (tx, first, count) => unindexed.in(tx).putMany(readingsOf(first, count)),
+};
 
 /** Builds what these workloads read, below `directory`. */
 export async function buildDatasets(
@@ -22,10 +38,10 @@ export async function buildDatasets(
   onProgress: Progress,
 ): Promise<Directories> {
   const built: Partial<Record<DatasetName, string>> = {};
-  for (const name of ["small", "medium", "large"] as const) {
+  for (const name of Object.keys(FILLS) as DatasetName[]) {
     if (!workloads.some((workload) => sidesOf(workload).some((side) => side.store === name))) continue;
     const store = join(directory, name);
-    await build(store, effort.rows[name], signal, (done) =>
+    await build(store, FILLS[name], effort.rows[name], signal, (done) =>
       onProgress(`building the ${name} store`, done, effort.rows[name]),
     );
     built[name] = store;
@@ -35,6 +51,7 @@ export async function buildDatasets(
 
 async function build(
   directory: string,
+  fill: Fill,
   rows: number,
   signal: AbortSignal,
   onProgress: (done: number) => void,
@@ -43,13 +60,13 @@ async function build(
   for (let first = 0; first < rows; first += ROWS_PER_TRANSACTION) {
     signal.throwIfAborted();
     onProgress(first);
-    await store.update(async (tx) => {
-      const bucket = await tx.createBucketIfNotExists(BUCKET);
-      for (let row = first; row < Math.min(rows, first + ROWS_PER_TRANSACTION); row++) {
-        await bucket.put(keyOf(row).tuple, recordOf(row));
-      }
-    });
+    await store.update((tx) => fill(tx, first, Math.min(rows - first, ROWS_PER_TRANSACTION)));
   }
   await store.compact();
   await store.close();
+}
+
+async function putRows(tx: Transaction, first: number, count: number): Promise<void> {
+  const bucket = await tx.createBucketIfNotExists(BUCKET);
+  for (let row = first; row < first + count; row++) await bucket.put(keyOf(row).tuple, recordOf(row));
 }

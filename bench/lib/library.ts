@@ -15,8 +15,13 @@ export const libraryUrl: string =
 /** The arguments with which a bare Node can import it: none, unless it is TypeScript. */
 export const libraryArguments: readonly string[] = libraryUrl.endsWith(".ts") ? process.execArgv : [];
 
+const library = await load();
+
 /** `openStore` of the measured library. */
-export const openStore: typeof Library.openStore = (await load()).openStore;
+export const openStore: typeof Library.openStore = library.openStore;
+
+/** `collection` of the measured library. */
+export const collection: typeof Library.collection = library.collection;
 
 async function load(): Promise<typeof Library> {
   try {

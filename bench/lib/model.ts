@@ -3,8 +3,19 @@
 /** Who is measured. */
 export type SubjectName = "ours" | "raw" | "rawTuples";
 
+/** Who is measured where it is about records and their indexes. */
+export type RecordSubjectName = "collection" | "buckets" | "rawRecords" | "rawSnapshot";
+
+/** What kind of index a query is answered by; the last gives what its entries hold, not records. */
+export type IndexKind = "plain" | "covering" | "projection";
+
 /** Stores of metrics rows, built once per run, compacted, and the same for every subject. */
-export type DatasetName = "small" | "medium" | "large";
+export type MetricsName = "small" | "medium" | "large";
+
+/** Stores of a collection, likewise: with the indexes that are read, with none, and a tenth of that. */
+export type CollectionName = "scanned" | "unindexed" | "tenth";
+
+export type DatasetName = MetricsName | CollectionName;
 
 /** Whether a commit waits for the disk. */
 export type Durability = "durable" | "relaxed";
@@ -26,23 +37,58 @@ export type Operation =
   /** Concurrent writers, each with one-put transactions one after the other; the time is that of one transaction. */
   | { readonly kind: "writers"; readonly writers: number; readonly each: number };
 
-/** One line of a workload's table. */
-export interface Side {
+/** The same for records, each of which has indexes. */
+export type RecordOperation =
+  /** One transaction that puts that many new records. */
+  | { readonly kind: "record-puts"; readonly rows: number }
+  /** The schema's checks of the same records, and nothing else. */
+  | { readonly kind: "checks"; readonly rows: number }
+  /** One query by an index, from a random key on, in a transaction that stays open. */
+  | { readonly kind: "scan"; readonly by: IndexKind; readonly rows: number };
+
+interface CommonSide {
   /** Its name in the table and in the JSON file. */
   readonly label: string;
+  readonly durability?: Durability;
+}
+
+/** One line of a workload's table. */
+export interface Side extends CommonSide {
+  readonly about?: "metrics";
   readonly subject: SubjectName;
   readonly operation: Operation;
   /** The rows it finds: a dataset, or nothing, where it begins with an empty store of its own. */
-  readonly store: DatasetName | "empty";
-  readonly durability?: Durability;
+  readonly store: MetricsName | "empty";
 }
+
+/** The same where it is about records. */
+export interface RecordSide extends CommonSide {
+  readonly about: "records";
+  readonly subject: RecordSubjectName;
+  readonly operation: RecordOperation;
+  readonly store: CollectionName | "empty";
+}
+
+export type TrialSide = Side | RecordSide;
 
 /** A side that is measured as a whole process: `bare` is Node alone. */
 export interface ProcessSide {
   readonly label: string;
   readonly subject: "ours" | "raw" | "bare";
-  readonly store: DatasetName;
+  readonly store: MetricsName;
 }
+
+/** A figure of a build: each has a unit of its own, and each run of a build gives several. */
+export interface BuildSide {
+  readonly label: string;
+  readonly store: CollectionName;
+  /** Whether another writer has small transactions committed meanwhile. */
+  readonly writer: boolean;
+  readonly figure: "rate" | "memory" | "heap" | "pause" | "update";
+  readonly unit: Unit;
+}
+
+export type Unit = "us" | "ms" | "MiB" | "rows/s";
 
 /** A figure to report; with a bound it is a target. */
 export type Claim =
@@ -50,15 +96,17 @@ export type Claim =
   | { readonly label: string; readonly versus: string; readonly atMost?: number }
   /** `label` is to be at least this many times as fast as `versus`. */
   | { readonly label: string; readonly versus: string; readonly atLeast: number }
-  /** The median of `label` is to be at most this, in the workload's unit. */
-  | { readonly label: string; readonly limit: number };
+  /** The median of `label` is to be at most this, in its unit. */
+  | { readonly label: string; readonly limit: number }
+  /** What share of the median of `of` that of `label` is. */
+  | { readonly label: string; readonly of: string };
 
 interface Common {
   readonly name: string;
   readonly title: string;
   /** How sides are compared, and why in this way: printed below the title. */
   readonly method: string;
-  readonly unit: "us" | "ms" | "MiB";
+  readonly unit: Unit;
   readonly claims: readonly Claim[];
 }
 
@@ -72,7 +120,7 @@ export type Placement = "together" | "apart";
 export interface TrialWorkload extends Common {
   readonly kind: "trials";
   readonly placement: Placement;
-  readonly groups: readonly (readonly Side[])[];
+  readonly groups: readonly (readonly TrialSide[])[];
   /** A sample is a round's mean, or every single operation. */
   readonly sample: "round" | "operation";
 }
@@ -84,10 +132,16 @@ export interface ProcessWorkload extends Common {
   readonly sides: readonly ProcessSide[];
 }
 
-export type Workload = TrialWorkload | ProcessWorkload;
+/** Every round builds an index on a copy of each store, in a new process, with a writer beside it or without. */
+export interface BuildWorkload extends Common {
+  readonly kind: "build";
+  readonly sides: readonly BuildSide[];
+}
+
+export type Workload = TrialWorkload | ProcessWorkload | BuildWorkload;
 
 /** The lines of a workload's table. */
-export function sidesOf(workload: Workload): readonly (Side | ProcessSide)[] {
+export function sidesOf(workload: Workload): readonly (TrialSide | ProcessSide | BuildSide)[] {
   return workload.kind === "trials" ? workload.groups.flat() : workload.sides;
 }
 
@@ -107,6 +161,7 @@ export interface TrialEffort {
 export interface Effort {
   readonly trials: Readonly<Record<Placement, TrialEffort>>;
   readonly processRounds: number;
+  readonly buildRounds: number;
   readonly rows: Readonly<Record<DatasetName, number>>;
 }
 

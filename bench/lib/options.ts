@@ -15,7 +15,15 @@ const FULL: Effort = {
     apart: { launches: 4, rounds: 8, roundMs: 60, warmUpMs: 300 },
   },
   processRounds: 11,
-  rows: { small: 10_000, medium: 100_000, large: 1_000_000 },
+  buildRounds: 3,
+  rows: {
+    small: 10_000,
+    medium: 100_000,
+    large: 1_000_000,
+    scanned: 100_000,
+    unindexed: 1_000_000,
+    tenth: 100_000,
+  },
 };
 
 const QUICK: Effort = {
@@ -24,7 +32,15 @@ const QUICK: Effort = {
     apart: { launches: 2, rounds: 4, roundMs: 40, warmUpMs: 100 },
   },
   processRounds: 5,
-  rows: { small: 10_000, medium: 100_000, large: 300_000 },
+  buildRounds: 1,
+  rows: {
+    small: 10_000,
+    medium: 100_000,
+    large: 300_000,
+    scanned: 50_000,
+    unindexed: 100_000,
+    tenth: 10_000,
+  },
 };
 
 const USAGE = `Usage: npm run bench -- [--quick] [--json FILE] [--only NAME]...

@@ -1,12 +1,12 @@
 // From samples to what is reported: statistics of each side, and how each claim fared.
-import { type Claim, sidesOf, type Workload } from "./model.ts";
+import { type Claim, sidesOf, type Unit, type Workload } from "./model.ts";
 import { type Statistics, summarise } from "./statistics.ts";
 
 /** One side's figures, as the JSON file has them. */
 export interface Result extends Statistics {
   readonly workload: string;
   readonly subject: string;
-  readonly unit: Workload["unit"];
+  readonly unit: Unit;
   readonly rounds: number;
 }
 
@@ -30,33 +30,37 @@ export interface Outcome {
   readonly ratios: readonly Ratio[];
 }
 
-/** Summarises the samples of a workload, which are in its unit. */
+/** Summarises the samples of a workload, which are in its sides' units. */
 export function toOutcome(workload: Workload, samples: readonly number[][], rounds: number): Outcome {
   const results = sidesOf(workload).map((side, index) => ({
     workload: workload.name,
     subject: side.label,
-    unit: workload.unit,
+    unit: "unit" in side ? side.unit : workload.unit,
     ...summarise(samples[index]!),
     rounds,
   }));
-  const median = (label: string) => results.find((result) => result.subject === label)!.median;
-  const ratios = workload.claims.map((claim) => toRatio(workload, claim, median));
+  const find = (label: string) => results.find((result) => result.subject === label)!;
+  const ratios = workload.claims.map((claim) => toRatio(workload, claim, find));
   return { workload, results, ratios };
 }
 
-function toRatio(workload: Workload, claim: Claim, median: (label: string) => number): Ratio {
-  const ours = median(claim.label);
+function toRatio(workload: Workload, claim: Claim, find: (label: string) => Result): Ratio {
+  const { median: ours, unit } = find(claim.label);
   const base = { workload: workload.name, subject: claim.label };
   if ("limit" in claim) {
     const ratio = claim.limit / ours;
-    const limit = `${claim.limit} ${workload.unit}`;
-    const finding = `${figure(ours)} ${workload.unit}, target at most ${limit}`;
+    const limit = `${claim.limit} ${unit}`;
+    const finding = `${figure(ours)} ${unit}, target at most ${limit}`;
     return { ...base, versus: limit, ratio, target: 1, met: ratio >= 1, finding };
   }
+  if ("of" in claim) {
+    const ratio = find(claim.of).median / ours;
+    return { ...base, versus: claim.of, ratio, finding: `${figure(100 / ratio)} % of ${quote(claim.of)}` };
+  }
   const { versus } = claim;
-  const ratio = median(versus) / ours;
+  const ratio = find(versus).median / ours;
   const faster = `${figure(ratio)} times as fast as ${quote(versus)}`;
-  const slower = `${figure(1 / ratio)}x the time of ${quote(versus)}`;
+  const slower = `${figure(1 / ratio)}x the ${unit === "MiB" ? "memory" : "time"} of ${quote(versus)}`;
   if ("atLeast" in claim) {
     const finding = `${faster}, target at least ${claim.atLeast}`;
     return { ...base, versus, ratio, target: claim.atLeast, met: ratio >= claim.atLeast, finding };

@@ -47,7 +47,8 @@ export function formatOutcome({ workload, results, ratios }: Outcome): string {
   ];
   for (const result of results) {
     const cells = COLUMNS.map((column) => figure(result[column]).padStart(CELL_WIDTH)).join("");
-    lines.push(`    ${result.subject.padEnd(LABEL_WIDTH)}${cells}`);
+    const unit = result.unit === workload.unit ? "" : `  ${result.unit}`;
+    lines.push(`    ${result.subject.padEnd(LABEL_WIDTH)}${cells}${unit}`);
   }
   for (const ratio of ratios) lines.push(`  ${mark(ratio)} ${ratio.subject}: ${ratio.finding}`);
   return `${lines.join("\n")}\n`;

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Crew, type Setting } from "./crew.ts";
-import type { Side, TrialEffort, TrialWorkload } from "./model.ts";
+import type { TrialEffort, TrialSide, TrialWorkload } from "./model.ts";
 import { unitsOf } from "./trials.ts";
 
 /**
@@ -32,7 +32,7 @@ export async function runRounds(
 /** Runs a group once, in fresh processes. */
 async function runLaunch(
   workload: TrialWorkload,
-  group: readonly Side[],
+  group: readonly TrialSide[],
   setting: Setting,
   samples: number[][],
   launch: number,

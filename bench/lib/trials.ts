@@ -1,6 +1,6 @@
 // Makes operations runnable: a turn's number decides its input, and what it gives can be checked afterwards.
 import type { Database, Session } from "../subjects/session.ts";
-import type { Operation } from "./model.ts";
+import type { Operation, RecordOperation } from "./model.ts";
 import { keyOf, pick, type Row, type RowKey, recordOf } from "./rows.ts";
 
 /** One turn of a trial, ready to be timed. */
@@ -24,7 +24,7 @@ export interface Subject {
 }
 
 /** How many units of work a turn holds: times are reported per unit. */
-export function unitsOf(operation: Operation): number {
+export function unitsOf(operation: Operation | RecordOperation): number {
   if (operation.kind === "gets") return operation.gets;
   return operation.kind === "writers" ? operation.writers * operation.each : 1;
 }

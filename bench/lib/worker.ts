@@ -2,15 +2,17 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
-import { subjects } from "../subjects/index.ts";
+import { recordSubjects, subjects } from "../subjects/index.ts";
+import type { RecordSession } from "../subjects/record-session.ts";
 import type { Database, Session } from "../subjects/session.ts";
 import { interleave } from "./interleave.ts";
-import type { Side } from "./model.ts";
+import type { TrialSide } from "./model.ts";
+import { makeRecordTrial } from "./record-trials.ts";
 import { makeTrial, type Trial } from "./trials.ts";
 
 /** A side, and what it finds. */
 export interface Task {
-  readonly side: Side;
+  readonly side: TrialSide;
   readonly directory: string;
   /** How many rows lie there. */
   readonly stored: number;
@@ -35,6 +37,7 @@ process.once("disconnect", () => process.exit()); // Nobody is left to measure f
 // By directory: sides that read one dataset read it through one open database, whichever the subject.
 const databases = new Map<string, Database>();
 const sessions = new Map<string, Session>();
+const recordSessions = new Map<string, RecordSession>();
 const trials: Trial[] = [];
 for (const task of JSON.parse(process.argv[2] ?? "") as Task[]) trials.push(await open(task));
 
@@ -52,8 +55,13 @@ async function open({ side, directory, stored }: Task): Promise<Trial> {
     databases.set(directory, database);
   }
   const name = `${side.subject} ${directory}`;
-  const session =
-    sessions.get(name) ?? (await subjects[side.subject](database, side.durability ?? "durable"));
+  const { durability = "durable" } = side;
+  if (side.about === "records") {
+    const session = recordSessions.get(name) ?? (await recordSubjects[side.subject](database, durability));
+    recordSessions.set(name, session);
+    return makeRecordTrial(side.operation, { session, database, stored });
+  }
+  const session = sessions.get(name) ?? (await subjects[side.subject](database, durability));
   sessions.set(name, session);
   return makeTrial(side.operation, { session, database, stored });
 }
@@ -68,7 +76,7 @@ async function obey(command: Command): Promise<Answer> {
     case "check":
       return Promise.all(trials.map(async (trial) => digest(await trial.check(command.turn))));
     case "close":
-      for (const session of sessions.values()) await session.close();
+      for (const session of [...sessions.values(), ...recordSessions.values()]) await session.close();
       for (const database of databases.values()) await database.close();
       return true;
   }

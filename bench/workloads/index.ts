@@ -1,7 +1,15 @@
 import type { Workload } from "../lib/model.ts";
+import { collections } from "./collections.ts";
+import { indexBuild } from "./index-build.ts";
 import { processes } from "./processes.ts";
 import { reads } from "./reads.ts";
 import { writes } from "./writes.ts";
 
 /** Every workload, in the order in which they run. */
-export const workloads: readonly Workload[] = [...writes, ...reads, ...processes];
+export const workloads: readonly Workload[] = [
+  ...writes,
+  ...reads,
+  ...collections,
+  ...indexBuild,
+  ...processes,
+];

@@ -128,27 +128,22 @@ function entriesBefore(
 }
 
 /** Adds what differs between the entries that were and those that are to be. */
-function compare(
-  live: LiveIndex,
-  before: readonly Entry[],
-  after: readonly Entry[],
-  { writes, claimed, released }: Changes,
-): void {
-  const { prefix, ready } = live;
-  const { unique } = live.index;
+function compare(live: LiveIndex, before: readonly Entry[], after: readonly Entry[], changes: Changes): void {
+  const { prefix, ready, index } = live;
+  const { writes, claimed, released } = changes;
   const findBefore = finder(before);
   const findAfter = finder(after);
   for (const entry of before) {
     if (findAfter(entry.key) !== undefined) continue;
-    if (unique) released.push({ live, entry });
+    if (index.unique) released.push({ live, entry });
     else writes.push(prefix + entry.key, null);
   }
   for (const entry of after) {
     const same = findBefore(entry.key);
-    if (same?.value === entry.value && ready) continue;
+    if (same?.value === entry.value) continue;
     writes.push(prefix + entry.key, entry.value);
     // An index that is being built may have the value of a record that was not reached yet under another's key.
-    if (unique && (same === undefined || !ready)) claimed.push({ live, entry });
+    if (index.unique && (same === undefined || !ready)) claimed.push({ live, entry });
   }
 }
 
@@ -157,9 +152,14 @@ const MANY = 16;
 
 /** Finds an entry by its key. */
 function finder(entries: readonly Entry[]): (key: string) => Entry | undefined {
+  if (entries.length === 0) return findNothing;
   if (entries.length < MANY) return (key) => entries.find((entry) => entry.key === key);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
   return (key) => byKey.get(key);
+}
+
+function findNothing(): undefined {
+  return undefined;
 }
 
 /** Looks who holds the entries of unique indexes, then writes. @throws DatabaseError `UNIQUE_VIOLATION` */

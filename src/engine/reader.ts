@@ -21,7 +21,16 @@ export interface RowRange extends Interval {
 export function allRows(interval: Interval, values: boolean): RowRange {
   const { from, to } = interval;
   const limit = Number.POSITIVE_INFINITY;
-  return { from, to, reverse: false, limit, keys: true, values, format: "utf8", firstChunk: MAX_CHUNK };
+  return {
+    from,
+    to,
+    reverse: false,
+    limit,
+    keys: true,
+    values,
+    format: "utf8",
+    firstChunk: MAX_CHUNK,
+  };
 }
 
 /** Walks rows in order. One call at a time; `close()` may come at any moment. */
@@ -57,9 +66,14 @@ export async function chunkOfSteps(
 /** Rows a trip to the engine brings at the most: past this, a longer wait gains nothing. */
 export const MAX_CHUNK = 1000;
 /** Bytes or characters of values that are worked on at a time, where their number is not the caller's choice. */
-export const CHUNK_LENGTH = 1 << 20;
+export const CHUNK_LENGTH: number = 1 << 20;
 /** The engine's default of 16 KiB would return some 75 rows a trip. */
 const HIGH_WATER_MARK = 1 << 20;
+/**
+ * LevelDB's binding keeps an iterator's last chunk until the garbage collector comes, which sees only a small object:
+ * thousands of reads would hold hundreds of megabytes. From so many rows on, a read past the end leaves it none.
+ */
+const FREED_FROM = 64;
 /** The engine takes a larger limit modulo 2^32; no store has that many rows. */
 const MAX_LIMIT = 2 ** 31 - 1;
 /** By how much a further trip brings more rows than the one before, where rows are taken one by one. */
@@ -71,10 +85,15 @@ export class EngineReader implements RowReader {
   #buffer: Row[] = [];
   #at = 0;
   #nextSize: number;
+  /** Rows of the last chunk, which the engine still holds. */
+  #held = 0;
+  /** Past the last row that the walk can meet. */
+  readonly #end: string;
 
   constructor(level: Level, range: RowRange, snapshot: AbstractSnapshot | undefined) {
     const { from, to, reverse, limit, keys, values, format } = range;
     this.#nextSize = Math.min(limit, range.firstChunk);
+    this.#end = reverse ? "" : to;
     if (limit === 0 || compareKeys(from, to) >= 0) return;
     const options = {
       gte: from,
@@ -94,7 +113,9 @@ export class EngineReader implements RowReader {
   async chunk(size: number): Promise<Row[]> {
     if (this.#iterator === undefined) return [];
     try {
-      return await this.#iterator.nextv(size);
+      const rows = await this.#iterator.nextv(size);
+      this.#held = rows.length;
+      return rows;
     } catch (error) {
       throw readError(error);
     }
@@ -113,12 +134,25 @@ export class EngineReader implements RowReader {
   }
 
   close(): void {
+    const iterator = this.#iterator;
+    if (iterator === undefined) return;
     // Nothing waits for an iterator to close, and a failure to close one harms no result.
-    this.#iterator?.close().catch(() => undefined);
+    const close = () => iterator.close().catch(() => undefined);
+    const isLarge = this.#held >= FREED_FROM;
+    this.#held = 0;
+    try {
+      if (isLarge) iterator.seek(this.#end);
+    } catch {
+      close(); // A read is under way: what it brings is freed later.
+      return;
+    }
+    if (isLarge) iterator.nextv(1).then(close, close);
+    else close();
   }
 }
 
 interface EngineIterator {
+  seek(target: string): void;
   nextv(size: number): Promise<Row[]>;
   close(): Promise<void>;
 }

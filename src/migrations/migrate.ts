@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { DatabaseError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
@@ -19,7 +19,7 @@ export interface MigrateOptions {
   readonly to?: number | undefined;
   /**
    * Whether a backup is made before the first step: true (the default) beside the store's directory, or a directory
-   * for it. Without a directory of its own a store has a backup only where one is named. An empty store has none, and
+   * for it (where that is taken, one beside it). Without a directory of its own a store has a backup only where one is named. An empty store has none, and
    * a call that follows a failed one uses its backup where nothing was committed since. Old ones are yours to delete.
    */
   readonly backup?: boolean | string | undefined;
@@ -94,15 +94,25 @@ async function backUp(
   if (backup === false || (await store.view((tx) => tx.buckets())).length === 0) return undefined;
   // A service that fails, and is started again and again, must not fill the disk with copies of one state.
   const isCurrent = made !== undefined && made.commit === store.stats().commit && existsSync(made.path);
-  if (isCurrent && backup === true) return made.path;
-  const time = new Date().toISOString().replace(/[:.]/g, "-");
-  const beside = store.directory === undefined ? undefined : `${store.directory}.backup-v${version}-${time}`;
-  const target = typeof backup === "string" ? resolve(backup) : beside;
+  if (isCurrent && (backup === true || resolve(backup) === made.path)) return made.path;
+  const target = targetOf(store, version, backup);
   if (target === undefined) return undefined;
-  await store.backup(target, { signal });
-  await store.update((tx) => writeBackup(tx, version, target), { signal });
-  logger?.info(`migrations: backup of version ${version} in ${target}`);
-  return target;
+  const { commit } = await store.backup(target, { signal });
+  const path = resolve(target);
+  // Noted only where nothing was committed since: else it is not of the state from which a step starts.
+  await store.update((tx) => (tx.id === commit + 1 ? writeBackup(tx, version, path) : undefined), { signal });
+  logger?.info(`migrations: backup of version ${version} in ${path}`);
+  return path;
+}
+
+/** Where a backup goes: where it is wanted, or beside that where steps were done since one was made there. */
+function targetOf(store: Store, version: number, backup: string | true): string | undefined {
+  const suffix = `v${version}-${new Date().toISOString().replace(/[:.]/g, "-")}`;
+  if (backup === true)
+    return store.directory === undefined ? undefined : `${store.directory}.backup-${suffix}`;
+  return backup !== "" && existsSync(backup) && readdirSync(backup).length > 0
+    ? `${backup}-${suffix}`
+    : backup;
 }
 
 async function runLogged(

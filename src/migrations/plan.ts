@@ -16,7 +16,11 @@ export interface PlannedStep {
  * @param to the version; the last of the list by default
  * @throws DatabaseError `MIGRATION_NEWER`, `MIGRATION_MISMATCH`, `MIGRATION_IRREVERSIBLE`, `OPTION_INVALID`
  */
-export function planSteps(list: readonly Migration[], history: History, to = list.length): PlannedStep[] {
+export function planSteps(
+  list: readonly Migration[],
+  history: History,
+  to: number = list.length,
+): PlannedStep[] {
   checkCount(to, 0, "The option to");
   refuseForeign(list, history);
   if (to > list.length) {

@@ -55,9 +55,11 @@ async function runBatches(
 ): Promise<number> {
   let since = performance.now();
   while (true) {
-    const spent = { since, backup };
-    since = performance.now();
-    const { running, isDone } = await store.update((tx) => runBatch(tx, planned, step, spent), { signal });
+    const call = { since, backup };
+    const { running, isDone, measured } = await store.update((tx) => runBatch(tx, planned, step, call), {
+      signal,
+    });
+    since = measured;
     const { version, description, rows, total, durationMs } = running;
     if (isDone) return durationMs;
     onProgress?.({
@@ -73,7 +75,7 @@ async function runBatches(
 
 /** What a batch needs to know of the call that runs it. */
 interface Call {
-  /** When the batch before was begun: what its commit took counts with this one. */
+  /** When the time spent was measured last: what the batch before took to commit counts with this one. */
   readonly since: number;
   readonly backup: string | undefined;
 }
@@ -84,22 +86,23 @@ export async function runBatch(
   planned: PlannedStep,
   step: BatchedStep,
   { since, backup }: Call,
-): Promise<{ running: RunningMigration; isDone: boolean }> {
+): Promise<{ running: RunningMigration; isDone: boolean; measured: number }> {
   tx.core.migrating = true;
   const running = (await readHistory(tx)).running ?? (await begin(tx, planned, step, backup));
   const { version } = planned.migration;
   const batch = checkBatch(await step.run(tx, running.cursor), version);
-  const durationMs = running.durationMs + performance.now() - since;
+  const measured = performance.now();
+  const durationMs = running.durationMs + measured - since;
   if (batch === undefined) {
     await mark(tx, running.affects, undefined);
     await writeDone(tx, planned.migration, planned.direction, durationMs);
-    return { running: { ...running, durationMs }, isDone: true };
+    return { running: { ...running, durationMs }, isDone: true, measured };
   }
   // After each batch, since a batch may make the buckets that are to be kept from others.
   await mark(tx, running.affects, version);
   const next = { ...running, rows: running.rows + batch.rows, cursor: batch.cursor, durationMs };
   await writeRunning(tx, next);
-  return { running: next, isDone: false };
+  return { running: next, isDone: false, measured };
 }
 
 function checkBatch(batch: Batch | undefined, version: number): Batch | undefined {

@@ -1,5 +1,5 @@
 import { type Batch, eachRow, type MigrationProgress, migrations } from "@meshgate/database";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { tap } from "../helpers/levels.ts";
 import { expectRefused, filled, numbered } from "../helpers/stores.ts";
 import { rawRows } from "./end-state.ts";
@@ -215,6 +215,50 @@ describe.each(ENGINES)("a batched step over %s", (engine) => {
       "appliedAt",
       "durationMs",
     ]);
+  });
+
+  test("counts the time of each batch, and of its commit, once", async () => {
+    const { store } = await engines.open();
+    let clock = 0;
+    const now = vi.spyOn(performance, "now").mockImplementation(() => clock);
+    try {
+      let left = 5;
+      const run = () => {
+        clock += 100;
+        return left-- > 0 ? { cursor: left, rows: 10 } : undefined;
+      };
+      const rates: number[] = [];
+      const onProgress = ({ rate }: MigrationProgress) => {
+        rates.push(rate);
+        // Time between batches is the commit's, or the listener's.
+        clock += 10;
+      };
+      const report = await only({ up: { affects: [], run } }).migrate(store, { backup: false, onProgress });
+      expect(report.steps[0]?.durationMs).toBe(650);
+      expect(rates.map(Math.round)).toEqual([100, 95, 94, 93, 93]);
+    } finally {
+      now.mockRestore();
+    }
+    expect(await historyRows(store)).toMatchObject({ migration_001: { durationMs: 650 } });
+  });
+
+  test("that gives no batch is told so", async () => {
+    const { store } = await engines.open();
+    for (const given of [
+      {},
+      { rows: 1 },
+      { cursor: 1 },
+      { cursor: 1, rows: -1 },
+      { cursor: 1, rows: "1" },
+      true,
+      null,
+    ]) {
+      const run = () => given as Batch;
+      const failed = only({ up: { affects: [], run } }).migrate(store);
+      await expect(failed).rejects.toMatchObject({
+        cause: { message: expect.stringContaining("{ cursor, rows }") },
+      });
+    }
   });
 
   test("that is finished in other batches than it was begun in handles each row once", async () => {

@@ -9,6 +9,7 @@ import {
 } from "@meshgate/database";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { tap } from "../helpers/levels.ts";
 import { expectRefused } from "../helpers/stores.ts";
 import {
   addTo,
@@ -223,6 +224,39 @@ describe.each(ENGINES)("a half-done step over %s", (engine) => {
     await migrating(store, (tx) => tx.bucket("items"));
     await only({ up }).migrate(store);
     expect(await rowsOf(store, "items")).toEqual([]);
+  });
+
+  test("lets writers of other buckets work between its batches", async () => {
+    const { store } = await engines.open();
+    await fillItems(store);
+    const order: string[] = [];
+    const onProgress = () => order.push("batch");
+    const writers = Array.from({ length: 5 }, async (_, i) => {
+      await store.update(async (tx) => ((await tx.bucket("others")) as Bucket).put(`w${i}`, i));
+      order.push("write");
+      await store.update(async (tx) => ((await tx.bucket("others")) as Bucket).delete(`w${i}`));
+    });
+    await Promise.all([items.migrate(store, { backup: false, onProgress }), ...writers]);
+    expect(order.indexOf("write")).toBeLessThan(order.lastIndexOf("batch"));
+    expect(await rowsOf(store, "items")).toEqual(itemsWith("+"));
+    expect(await rowsOf(store, "others")).toHaveLength(3);
+  });
+
+  test("goes on after the engine could not write, once the store was opened again", async () => {
+    const opened = await engines.open();
+    await fillItems(opened.store);
+    const { failNext } = tap(opened.level);
+    let batches = 0;
+    const onProgress = () => {
+      if (++batches === 2) failNext(new Error("The disk is full."));
+    };
+    const failed = items.migrate(opened.store, { backup: false, onProgress });
+    await expect(failed).rejects.toMatchObject({ code: "MIGRATION_FAILED", cause: { code: "STORE_FAILED" } });
+    await expectRefused("STORE_FAILED", () => items.status(opened.store));
+    const { store } = await engines.reopen(opened);
+    expect(await items.status(store)).toMatchObject({ version: 0, running: { rows: 2 * SIZE } });
+    await items.migrate(store);
+    expect(await rowsOf(store, "items")).toEqual(itemsWith("+"));
   });
 
   test("shows in status()", async () => {

@@ -61,6 +61,8 @@ export async function fillOld(store: Store, rows: number): Promise<void> {
   await store.update(async (tx) => {
     // Stores differ in the secret of their tokens, made with the first collection: here, so that copies share it.
     await settings.in(tx).insert({ id: "only" });
+    // The note of a backup would make it else, and the buckets would be numbered otherwise.
+    await tx.createBucket("migrations");
     await tx.createBucket("items");
     const old = await tx.createBucket("old");
     for (let i = 0; i < 2000; i++) await old.put(i, "x".repeat(50));

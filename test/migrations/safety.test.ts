@@ -1,7 +1,6 @@
 import { readdir, rename } from "node:fs/promises";
 import {
   type DatabaseError,
-  type Logger,
   type MigrateOptions,
   type Migration,
   migrations,
@@ -160,6 +159,59 @@ describe("the backup before the first pending step", () => {
     expect(await beside(places.path())).toHaveLength(1);
   });
 
+  test("is that of the call before where that failed and nothing was committed since", async () => {
+    const { store } = await engines.open();
+    await migrations([first]).migrate(store);
+    const list = migrations([first, broken]);
+    const fail = async (options: MigrateOptions = {}): Promise<unknown> => {
+      const error: DatabaseError = await list.migrate(store, options).catch((thrown) => thrown);
+      expect(error.code).toBe("MIGRATION_FAILED");
+      return error.details?.["backup"];
+    };
+    const made = await fail();
+    expect([await fail(), await fail()]).toEqual([made, made]);
+    expect(await beside(places.path())).toHaveLength(1);
+    expect(await fail({ backup: false })).toBeUndefined();
+    await filled(store, "work", [[1, "new"]]);
+    const later = await fail();
+    expect(later).not.toBe(made);
+    expect(await rowsOf(await places.open(later as string), "work")).toEqual([[1, "new"]]);
+    await rename(later as string, `${later}.moved`);
+    expect(await readdir((await fail()) as string)).toContain("CURRENT");
+  });
+
+  test("is made anew where something was committed while the last was made", async () => {
+    const { store } = await engines.open();
+    await migrations([first]).migrate(store);
+    const { backup } = store;
+    const meanwhile = vi.spyOn(store, "backup").mockImplementationOnce(async (...args) => {
+      const report = await backup.apply(store, args);
+      await filled(store, "work", [[1, "kept"]]);
+      return report;
+    });
+    const list = migrations([first, broken]);
+    await expectRefused("MIGRATION_FAILED", () => list.migrate(store));
+    const error: DatabaseError = await list.migrate(store).catch((thrown) => thrown);
+    meanwhile.mockRestore();
+    const copy = await places.open(error.details?.["backup"] as string);
+    expect(await rowsOf(copy, "work")).toEqual([[1, "kept"]]);
+  });
+
+  test("does not block a retry with the same directory", async () => {
+    const { store } = await engines.open();
+    await filled(store, "work", []);
+    let isBroken = true;
+    const up = () => {
+      if (isBroken) throw new Error("Not yet.");
+    };
+    const backup = places.path("elsewhere");
+    const again = { version: 1, description: "again", up };
+    await expectRefused("MIGRATION_FAILED", () => migrations([again]).migrate(store, { backup }), "Not yet.");
+    await expectRefused("MIGRATION_FAILED", () => migrations([again]).migrate(store, { backup }), "Not yet.");
+    isBroken = false;
+    expect(await migrations([again]).migrate(store, { backup })).toMatchObject({ to: 1, backup });
+  });
+
   test("of a read-only store is not even tried: it tells that it cannot be migrated", async () => {
     const opened = await engines.open();
     await migrations([first]).migrate(opened.store);
@@ -238,83 +290,6 @@ describe("a call within another's step", () => {
     const nested = store.update(() => migrations([first]).migrate(store, { backup: path }));
     await expect(nested).rejects.toMatchObject({ code: "TX_NESTED" });
     await expect(readdir(path)).rejects.toMatchObject({ code: "ENOENT" });
-  });
-});
-
-describe("the logger", () => {
-  const engines = useEngine("memory-level");
-
-  /** As pino's, its methods need to be called on it. */
-  class Recorder implements Logger {
-    readonly #lines: string[] = [];
-    info(message: string): void {
-      this.#lines.push(`info ${message}`);
-    }
-    error(message: string): void {
-      this.#lines.push(`error ${message}`);
-    }
-    get lines(): readonly string[] {
-      return this.#lines;
-    }
-  }
-
-  test("gets one line for each step, forward and back, and one for the backup", async () => {
-    const { store } = await engines.open();
-    const list = migrations([first, second]);
-    const logger = new Recorder();
-    await list.migrate(store, { logger });
-    await list.migrate(store, { logger });
-    await list.migrate(store, { logger, to: 1, backup: engines.places.path("copy") });
-    const step = (text: string) =>
-      expect.stringMatching(new RegExp(`^info migration ${text}: done in \\d+ ms$`));
-    expect(logger.lines).toEqual([
-      step("1 up \\(first\\)"),
-      step("2 up \\(second\\)"),
-      expect.stringContaining(`backup of version 2 in ${engines.places.path("copy")}`),
-      step("2 down \\(second\\)"),
-    ]);
-  });
-
-  test("gets the error's message where a step fails", async () => {
-    const { store } = await engines.open();
-    const logger = new Recorder();
-    const error: DatabaseError = await migrations([first, broken])
-      .migrate(store, { logger })
-      .catch((thrown) => thrown);
-    expect(logger.lines).toEqual([expect.stringContaining("info migration 1 up"), `error ${error.message}`]);
-  });
-
-  test("is told where the signal stopped a step", async () => {
-    const { store } = await engines.open();
-    await fillItems(store);
-    const logger = new Recorder();
-    await migrateHalf(store, only({ up: addTo("+") }), { logger });
-    expect(logger.lines).toEqual(["info migration 1 up (the only one): stopped by the signal"]);
-  });
-
-  test("is not told so where a step ends in an abort of its own, which is its failure", async () => {
-    const { store } = await engines.open();
-    const { store: other } = await engines.open("other");
-    const logger = new Recorder();
-    const up = () => other.update(() => {}, { signal: AbortSignal.abort() });
-    const failed = only({ up }).migrate(store, { logger });
-    await expect(failed).rejects.toMatchObject({ code: "MIGRATION_FAILED", cause: { code: "ABORTED" } });
-    expect(logger.lines).toEqual([expect.stringMatching(/^error /)]);
-  });
-
-  test("may be the console", async () => {
-    const { store } = await engines.open();
-    const info = vi.spyOn(console, "info").mockImplementation(() => {});
-    const error = vi.spyOn(console, "error").mockImplementation(() => {});
-    try {
-      const list = migrations([first, broken]);
-      await expectRefused("MIGRATION_FAILED", () => list.migrate(store, { logger: console }));
-      expect(info.mock.calls).toEqual([[expect.stringContaining("migration 1 up")]]);
-      expect(error.mock.calls).toEqual([[expect.stringContaining("It is broken.")]]);
-    } finally {
-      info.mockRestore();
-      error.mockRestore();
-    }
   });
 });
 

@@ -16,8 +16,8 @@ import { COLLECTIONS, SPECS } from "./specs.ts";
 
 const OPERATIONS = Number(process.env["MESHGATE_COLLECTION_OPERATIONS"] ?? 2000);
 const KILLS = Math.max(6, Math.ceil(OPERATIONS / 1000));
-/** The longest that a writer runs before it is killed. */
-const RUN_MS = 1200;
+/** The longest that a writer runs before it is killed: long runs are not to be mostly starts. */
+const RUN_MS = Math.min(4000, 1200 + OPERATIONS / 40);
 const PROGRAM = fileURLToPath(new URL("kill-writer.ts", import.meta.url));
 
 /** Does in the models what a transaction did in the store. */

@@ -1,0 +1,129 @@
+// The process that builds an index, with a writer beside it or without.
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { openStore } from "./library.ts";
+import { indexed, nodeKeyOf, type Reading, readingOf } from "./readings.ts";
+import { pick } from "./rows.ts";
+
+/** What it is to do. */
+export interface BuildTask {
+  readonly directory: string;
+  /** How many records lie there. */
+  readonly stored: number;
+  readonly writer: boolean;
+}
+
+/** What it measured: a figure for each sample, in the unit that its name tells. */
+export interface BuildFigures {
+  /** Records per second. */
+  readonly rate: readonly number[];
+  /** By how much resident memory rose above what the open store took before, at its peak, in MiB. */
+  readonly memory: readonly number[];
+  /** The same without pages of mapped files, which the system takes back when it wants them. */
+  readonly heap: readonly number[];
+  /** The time of each of the other writer's updates while the index was built, in milliseconds. */
+  readonly pause: readonly number[];
+  /** The same when nothing else was going on. */
+  readonly update: readonly number[];
+}
+
+type Store = Awaited<ReturnType<typeof openStore>>;
+
+const MIB = 2 ** 20;
+/** A store at rest: what opening or building left to do is done by then. */
+const IDLE_MS = 500;
+const QUIET_UPDATES = 500;
+/** How many records the finished index is asked for, besides those that were changed meanwhile. */
+const PROBES = 1000;
+
+process.once("disconnect", () => process.exit()); // Nobody is left to measure for.
+
+const figures = await run(JSON.parse(process.argv[2] ?? "") as BuildTask);
+process.send?.(figures);
+process.disconnect();
+
+async function run({ directory, stored, writer }: BuildTask): Promise<BuildFigures> {
+  const store = await openStore(directory);
+  await setTimeout(IDLE_MS);
+  const before = memory();
+  const peak = { ...before };
+  let ended = false;
+  const start = performance.now();
+  const building = indexed.build(store, {
+    onProgress() {
+      const now = memory();
+      peak.resident = Math.max(peak.resident, now.resident);
+      peak.anonymous = Math.max(peak.anonymous, now.anonymous);
+    },
+  });
+  building
+    .finally(() => {
+      ended = true;
+    })
+    .catch(() => undefined);
+  const changed = new Map<string, Reading>();
+  const update = makeUpdate(store, stored, changed);
+  const pause: number[] = [];
+  while (writer && !ended) pause.push(await update());
+  const { records } = await building;
+  const seconds = (performance.now() - start) / 1000;
+  if (records !== stored) throw new Error(`The build read ${records} records instead of ${stored}.`);
+  await check(store, stored, changed);
+  await setTimeout(IDLE_MS);
+  const quiet: number[] = [];
+  while (writer && quiet.length < QUIET_UPDATES) quiet.push(await update());
+  await store.close();
+  return {
+    rate: [records / seconds],
+    memory: [(peak.resident - before.resident) / MIB],
+    heap: [(peak.anonymous - before.anonymous) / MIB],
+    pause,
+    update: quiet,
+  };
+}
+
+/**
+ * Makes a small durable update, which changes one record and moves its entry.
+ *
+ * @param changed takes the records that it left behind, by id
+ * @returns what does it once, and tells the milliseconds that it took
+ */
+function makeUpdate(store: Store, stored: number, changed: Map<string, Reading>): () => Promise<number> {
+  let turn = 0;
+  return async () => {
+    const reading = readingOf(pick(++turn, stored));
+    const later = { ...reading, at: reading.at + turn };
+    const start = performance.now();
+    await store.update((tx) => indexed.in(tx).put(later));
+    const time = performance.now() - start;
+    changed.set(later.id, later);
+    return time;
+  };
+}
+
+/** Makes sure that there is an entry for each record, and that what the writer changed is found by it. */
+async function check(store: Store, stored: number, changed: ReadonlyMap<string, Reading>): Promise<void> {
+  await store.view(async (tx) => {
+    const byNode = indexed.in(tx).by("node");
+    const entries = await byNode.count();
+    if (entries !== stored) throw new Error(`The index has ${entries} entries for ${stored} records.`);
+    const probes = [
+      ...changed.values(),
+      ...Array.from({ length: PROBES }, (_, turn) => pick(turn, stored))
+        .map(readingOf)
+        .filter(({ id }) => !changed.has(id)),
+    ];
+    for (const expected of probes) {
+      const found = await byNode.first({ prefix: nodeKeyOf(expected) });
+      if (!isDeepStrictEqual(found, expected)) throw new Error(`The index does not find ${expected.id}.`);
+    }
+  });
+}
+
+function memory(): { resident: number; anonymous: number } {
+  const resident = process.memoryUsage.rss();
+  if (process.platform !== "linux") return { resident, anonymous: resident };
+  const [, kilobytes] = /^RssAnon:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return { resident, anonymous: kilobytes === undefined ? resident : Number(kilobytes) * 1024 };
+}
