@@ -85,6 +85,8 @@ export class EngineReader implements RowReader {
   #buffer: Row[] = [];
   #at = 0;
   #nextSize: number;
+  /** One that has a limit reads no further than that, and holds no more. */
+  readonly #unlimited: boolean;
   /** Rows of the last chunk, which the engine still holds. */
   #held = 0;
   /** Past the last row that the walk can meet. */
@@ -94,6 +96,7 @@ export class EngineReader implements RowReader {
     const { from, to, reverse, limit, keys, values, format } = range;
     this.#nextSize = Math.min(limit, range.firstChunk);
     this.#end = reverse ? "" : to;
+    this.#unlimited = limit === Number.POSITIVE_INFINITY;
     if (limit === 0 || compareKeys(from, to) >= 0) return;
     const options = {
       gte: from,
@@ -114,7 +117,7 @@ export class EngineReader implements RowReader {
     if (this.#iterator === undefined) return [];
     try {
       const rows = await this.#iterator.nextv(size);
-      this.#held = rows.length;
+      if (this.#unlimited) this.#held = rows.length;
       return rows;
     } catch (error) {
       throw readError(error);

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { DatabaseError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
@@ -92,11 +92,14 @@ async function backUp(
   { backup = true, logger, signal }: MigrateOptions,
 ): Promise<string | undefined> {
   if (backup === false || (await store.view((tx) => tx.buckets())).length === 0) return undefined;
+  const wanted = backup === true ? wantedBeside(store) : backup === "" ? backup : resolve(backup);
+  if (wanted === undefined) return undefined;
   // A service that fails, and is started again and again, must not fill the disk with copies of one state.
   const isCurrent = made !== undefined && made.commit === store.stats().commit && existsSync(made.path);
-  if (isCurrent && (backup === true || resolve(backup) === made.path)) return made.path;
-  const target = targetOf(store, version, backup);
-  if (target === undefined) return undefined;
+  if (isCurrent && (made.path === wanted || made.path.startsWith(`${wanted}-v`))) return made.path;
+  const isTaken = backup === true || (existsSync(wanted) && !isEmpty(wanted));
+  const time = new Date().toISOString().replace(/[:.]/g, "-");
+  const target = isTaken ? `${wanted}-v${version}-${time}` : wanted;
   const { commit } = await store.backup(target, { signal });
   const path = resolve(target);
   // Noted only where nothing was committed since: else it is not of the state from which a step starts.
@@ -105,14 +108,14 @@ async function backUp(
   return path;
 }
 
-/** Where a backup goes: where it is wanted, or beside that where steps were done since one was made there. */
-function targetOf(store: Store, version: number, backup: string | true): string | undefined {
-  const suffix = `v${version}-${new Date().toISOString().replace(/[:.]/g, "-")}`;
-  if (backup === true)
-    return store.directory === undefined ? undefined : `${store.directory}.backup-${suffix}`;
-  return backup !== "" && existsSync(backup) && readdirSync(backup).length > 0
-    ? `${backup}-${suffix}`
-    : backup;
+/** What the names of backups beside the store begin with. */
+function wantedBeside({ directory }: Store): string | undefined {
+  return directory === undefined ? undefined : `${directory}.backup`;
+}
+
+/** Whether a backup can go there; a file is for `backup()` to refuse. */
+function isEmpty(path: string): boolean {
+  return !statSync(path).isDirectory() || readdirSync(path).length === 0;
 }
 
 async function runLogged(

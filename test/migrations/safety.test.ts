@@ -1,4 +1,4 @@
-import { readdir, rename } from "node:fs/promises";
+import { readdir, rename, writeFile } from "node:fs/promises";
 import {
   type DatabaseError,
   type MigrateOptions,
@@ -90,10 +90,10 @@ describe("the backup before the first pending step", () => {
   test("that cannot be made keeps the steps from running", async () => {
     const { store } = await engines.open();
     await filled(store, "work", []);
-    const taken = places.path("taken");
-    await store.backup(taken);
+    const file = places.path("file");
+    await writeFile(file, "no directory");
     const schema = migrations([first]);
-    await expectRefused("BACKUP_TARGET", () => schema.migrate(store, { backup: taken }), "taken");
+    await expectRefused("BACKUP_TARGET", () => schema.migrate(store, { backup: file }), "file");
     await expectRefused("PATH_INVALID", () => schema.migrate(store, { backup: "" }));
     await expectRefused("STORE_IO", () => schema.migrate(store, { backup: "/proc/none/of/this" }));
     expect(await schema.status(store)).toMatchObject({ version: 0 });
@@ -204,12 +204,27 @@ describe("the backup before the first pending step", () => {
     const up = () => {
       if (isBroken) throw new Error("Not yet.");
     };
-    const backup = places.path("elsewhere");
-    const again = { version: 1, description: "again", up };
-    await expectRefused("MIGRATION_FAILED", () => migrations([again]).migrate(store, { backup }), "Not yet.");
-    await expectRefused("MIGRATION_FAILED", () => migrations([again]).migrate(store, { backup }), "Not yet.");
+    const backup = places.path("elsewhere/");
+    const fail = async (list: Migration[]): Promise<unknown> => {
+      const error: DatabaseError = await migrations(list)
+        .migrate(store, { backup })
+        .catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: "MIGRATION_FAILED", cause: { message: "Not yet." } });
+      return error.details?.["backup"];
+    };
+    const place = places.path("elsewhere");
+    expect(await fail([{ version: 1, description: "again", up }])).toBe(place);
+    expect(await fail([{ version: 1, description: "again", up }])).toBe(place);
+    // After a step that was done, the store is another: its backup lies beside that of before.
+    const list = [first, { version: 2, description: "again", up }];
+    await migrations([first]).migrate(store, { backup: false });
+    const later = await fail(list);
+    expect(later).toMatch(/elsewhere-v1-[^/]+$/);
+    expect(await fail(list)).toBe(later);
     isBroken = false;
-    expect(await migrations([again]).migrate(store, { backup })).toMatchObject({ to: 1, backup });
+    expect(await migrations(list).migrate(store, { backup })).toMatchObject({ to: 2, backup: later });
+    expect(await historyRows(await places.open(place))).toEqual({});
+    expect(await historyRows(await places.open(later as string))).toMatchObject({ schema_version: 1 });
   });
 
   test("of a read-only store is not even tried: it tells that it cannot be migrated", async () => {
