@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runBuilds } from "./lib/builds.ts";
+import { runCopies } from "./lib/copies.ts";
 import { buildDatasets } from "./lib/datasets.ts";
 import { describeMachine, type Machine } from "./lib/machine.ts";
 import type { Directories, Workload } from "./lib/model.ts";
@@ -55,8 +55,8 @@ async function measure(workload: Workload, datasets: Directories, signal: AbortS
   }
   const scratch = mkdtempSync(join(directory, "scratch-"));
   const setting = { effort, datasets, scratch, signal };
-  if (workload.kind === "build") {
-    const samples = await runBuilds(workload, setting, onRound);
+  if (workload.kind === "copies") {
+    const samples = await runCopies(workload, setting, onRound);
     rmSync(scratch, { recursive: true });
     return toOutcome(workload, samples, rounds);
   }
@@ -72,7 +72,7 @@ async function measure(workload: Workload, datasets: Directories, signal: AbortS
 
 function roundsOf(workload: Workload): number {
   if (workload.kind === "processes") return options.effort.processRounds;
-  if (workload.kind === "build") return options.effort.buildRounds;
+  if (workload.kind === "copies") return options.effort.copyRounds;
   const { launches, rounds } = options.effort.trials[workload.placement];
   return launches * rounds;
 }

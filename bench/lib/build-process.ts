@@ -1,21 +1,17 @@
 // The process that builds an index, with a writer beside it or without.
-import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import type { CopyTask } from "./copies.ts";
 import { openStore } from "./library.ts";
+import { PeakMemory } from "./memory.ts";
+import type { CopyRun } from "./model.ts";
 import { indexed, nodeKeyOf, type Reading, readingOf } from "./readings.ts";
 import { pick } from "./rows.ts";
 
-/** What it is to do. */
-export interface BuildTask {
-  readonly directory: string;
-  /** How many records lie there. */
-  readonly stored: number;
-  readonly writer: boolean;
-}
+type BuildTask = CopyTask<Extract<CopyRun, { program: "build" }>>;
 
 /** What it measured: a figure for each sample, in the unit that its name tells. */
-export interface BuildFigures {
+interface BuildFigures {
   /** Records per second. */
   readonly rate: readonly number[];
   /** By how much resident memory rose above what the open store took before, at its peak, in MiB. */
@@ -30,7 +26,6 @@ export interface BuildFigures {
 
 type Store = Awaited<ReturnType<typeof openStore>>;
 
-const MIB = 2 ** 20;
 /** A store at rest: what opening or building left to do is done by then. */
 const IDLE_MS = 500;
 const QUIET_UPDATES = 500;
@@ -46,16 +41,11 @@ process.disconnect();
 async function run({ directory, stored, writer }: BuildTask): Promise<BuildFigures> {
   const store = await openStore(directory);
   await setTimeout(IDLE_MS);
-  const before = memory();
-  const peak = { ...before };
+  const peak = new PeakMemory();
   let ended = false;
   const start = performance.now();
   const building = indexed.build(store, {
-    onProgress() {
-      const now = memory();
-      peak.resident = Math.max(peak.resident, now.resident);
-      peak.anonymous = Math.max(peak.anonymous, now.anonymous);
-    },
+    onProgress: () => peak.look(),
   });
   building
     .finally(() => {
@@ -68,6 +58,7 @@ async function run({ directory, stored, writer }: BuildTask): Promise<BuildFigur
   while (writer && !ended) pause.push(await update());
   const { records } = await building;
   const seconds = (performance.now() - start) / 1000;
+  const { added } = peak;
   if (records !== stored) throw new Error(`The build read ${records} records instead of ${stored}.`);
   await check(store, stored, changed);
   await setTimeout(IDLE_MS);
@@ -76,8 +67,8 @@ async function run({ directory, stored, writer }: BuildTask): Promise<BuildFigur
   await store.close();
   return {
     rate: [records / seconds],
-    memory: [(peak.resident - before.resident) / MIB],
-    heap: [(peak.anonymous - before.anonymous) / MIB],
+    memory: [added.resident],
+    heap: [added.anonymous],
     pause,
     update: quiet,
   };
@@ -119,11 +110,4 @@ async function check(store: Store, stored: number, changed: ReadonlyMap<string, 
       if (!isDeepStrictEqual(found, expected)) throw new Error(`The index does not find ${expected.id}.`);
     }
   });
-}
-
-function memory(): { resident: number; anonymous: number } {
-  const resident = process.memoryUsage.rss();
-  if (process.platform !== "linux") return { resident, anonymous: resident };
-  const [, kilobytes] = /^RssAnon:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  return { resident, anonymous: kilobytes === undefined ? resident : Number(kilobytes) * 1024 };
 }

@@ -1,6 +1,6 @@
 // Builds the stores that are read: once per run, through the library, and compacted.
 import { join } from "node:path";
-import { openStore } from "./library.ts";
+import { migrations, openStore } from "./library.ts";
 import {
   type DatasetName,
   type Directories,
@@ -20,6 +20,9 @@ type Transaction = Awaited<ReturnType<Store["begin"]>>;
 /** Writes rows from a number on. */
 type Fill = (tx: Transaction, first: number, count: number) => Promise<unknown>;
 
+/** The descriptions of the steps that an up-to-date store went through. */
+export const STEPS: readonly string[] = Array.from({ length: 20 }, (_, index) => `Step ${index + 1}`);
+
 const FILLS: Readonly<Record<DatasetName, Fill>> = {
   small: putRows,
   medium: putRows,
@@ -27,6 +30,9 @@ const FILLS: Readonly<Record<DatasetName, Fill>> = {
   scanned: (tx, first, count) => scanned.in(tx).putMany(readingsOf(first, count)),
   unindexed: (tx, first, count) => unindexed.in(tx).putMany(readingsOf(first, count)),
   tenth: (tx, first, count) => unindexed.in(tx).putMany(readingsOf(first, count)),
+  outdated: putRows,
+  outdatedTenth: putRows,
+  upToDate: putRows,
 };
 
 /** Builds what these workloads read, below `directory`. */
@@ -41,7 +47,7 @@ export async function buildDatasets(
   for (const name of Object.keys(FILLS) as DatasetName[]) {
     if (!workloads.some((workload) => sidesOf(workload).some((side) => side.store === name))) continue;
     const store = join(directory, name);
-    await build(store, FILLS[name], effort.rows[name], signal, (done) =>
+    await build(name, store, effort.rows[name], signal, (done) =>
       onProgress(`building the ${name} store`, done, effort.rows[name]),
     );
     built[name] = store;
@@ -50,8 +56,8 @@ export async function buildDatasets(
 }
 
 async function build(
+  name: DatasetName,
   directory: string,
-  fill: Fill,
   rows: number,
   signal: AbortSignal,
   onProgress: (done: number) => void,
@@ -60,8 +66,9 @@ async function build(
   for (let first = 0; first < rows; first += ROWS_PER_TRANSACTION) {
     signal.throwIfAborted();
     onProgress(first);
-    await store.update((tx) => fill(tx, first, Math.min(rows - first, ROWS_PER_TRANSACTION)));
+    await store.update((tx) => FILLS[name](tx, first, Math.min(rows - first, ROWS_PER_TRANSACTION)));
   }
+  if (name === "upToDate") await bringUpToDate(store);
   await store.compact();
   await store.close();
 }
@@ -69,4 +76,9 @@ async function build(
 async function putRows(tx: Transaction, first: number, count: number): Promise<void> {
   const bucket = await tx.createBucketIfNotExists(BUCKET);
   for (let row = first; row < first + count; row++) await bucket.put(keyOf(row).tuple, recordOf(row));
+}
+
+async function bringUpToDate(store: Store): Promise<void> {
+  const list = STEPS.map((description, index) => ({ version: index + 1, description, up: () => undefined }));
+  await migrations(list).migrate(store, { backup: false });
 }

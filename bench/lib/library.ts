@@ -23,6 +23,10 @@ export const openStore: typeof Library.openStore = library.openStore;
 /** `collection` of the measured library. */
 export const collection: typeof Library.collection = library.collection;
 
+/** `migrations` and `eachRow` of the measured library. */
+export const migrations: typeof Library.migrations = library.migrations;
+export const eachRow: typeof Library.eachRow = library.eachRow;
+
 async function load(): Promise<typeof Library> {
   try {
     return await import(libraryUrl);

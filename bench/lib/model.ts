@@ -15,7 +15,10 @@ export type MetricsName = "small" | "medium" | "large";
 /** Stores of a collection, likewise: with the indexes that are read, with none, and a tenth of that. */
 export type CollectionName = "scanned" | "unindexed" | "tenth";
 
-export type DatasetName = MetricsName | CollectionName;
+/** Metrics rows for migrations: to be rewritten, a tenth of that, and a store that went through its list already. */
+export type MigrationName = "outdated" | "outdatedTenth" | "upToDate";
+
+export type DatasetName = MetricsName | CollectionName | MigrationName;
 
 /** Whether a commit waits for the disk. */
 export type Durability = "durable" | "relaxed";
@@ -71,22 +74,39 @@ export interface RecordSide extends CommonSide {
 
 export type TrialSide = Side | RecordSide;
 
-/** A side that is measured as a whole process: `bare` is Node alone. */
+/** A side that is measured as a whole process: `bare` is Node alone, `migrated` has migrate() called when it opened. */
 export interface ProcessSide {
   readonly label: string;
-  readonly subject: "ours" | "raw" | "bare";
-  readonly store: MetricsName;
+  readonly subject: "ours" | "raw" | "bare" | "migrated";
+  readonly store: MetricsName | "upToDate";
+  /** What of it to tell, where that is not what the workload measures. */
+  readonly measure?: ProcessMeasure;
 }
 
-/** A figure of a build: each has a unit of its own, and each run of a build gives several. */
-export interface BuildSide {
+/**
+ * How long opening a store took, or opening it once more; what memory the process then has; how long opening took
+ * together with migrate(), and what migrate() took of that, at first or when the store was opened once more.
+ */
+export type ProcessMeasure = "open" | "reopen" | "memory" | "migrated" | "migrate" | "remigrate";
+
+/** What a process does with its copy of a store. */
+export type CopyRun =
+  /** Builds an index; `writer` tells whether another writer has small transactions committed meanwhile. */
+  | { readonly program: "build"; readonly writer: boolean }
+  /** Changes every row. */
+  | { readonly program: "rewrite"; readonly subject: "ours" | "raw" };
+
+/** A figure of such a run: each has a unit of its own, and one run gives several. */
+export interface CopySide {
   readonly label: string;
-  readonly store: CollectionName;
-  /** Whether another writer has small transactions committed meanwhile. */
-  readonly writer: boolean;
-  readonly figure: "rate" | "memory" | "heap" | "pause" | "update";
+  readonly store: CollectionName | MigrationName;
+  readonly run: CopyRun;
+  readonly figure: CopyFigure;
   readonly unit: Unit;
 }
+
+/** Which programs give which of them, and what they tell, is written where the programs are. */
+export type CopyFigure = "rate" | "resident" | "memory" | "heap" | "pause" | "update";
 
 export type Unit = "us" | "ms" | "MiB" | "rows/s";
 
@@ -128,20 +148,20 @@ export interface TrialWorkload extends Common {
 /** Every sample is a new process, which opens a store: how long that took, or what memory the process then has. */
 export interface ProcessWorkload extends Common {
   readonly kind: "processes";
-  readonly measure: "open" | "reopen" | "memory";
+  readonly measure: ProcessMeasure;
   readonly sides: readonly ProcessSide[];
 }
 
-/** Every round builds an index on a copy of each store, in a new process, with a writer beside it or without. */
-export interface BuildWorkload extends Common {
-  readonly kind: "build";
-  readonly sides: readonly BuildSide[];
+/** Every round does each run once, in a new process and on a copy of its store. */
+export interface CopyWorkload extends Common {
+  readonly kind: "copies";
+  readonly sides: readonly CopySide[];
 }
 
-export type Workload = TrialWorkload | ProcessWorkload | BuildWorkload;
+export type Workload = TrialWorkload | ProcessWorkload | CopyWorkload;
 
 /** The lines of a workload's table. */
-export function sidesOf(workload: Workload): readonly (TrialSide | ProcessSide | BuildSide)[] {
+export function sidesOf(workload: Workload): readonly (TrialSide | ProcessSide | CopySide)[] {
   return workload.kind === "trials" ? workload.groups.flat() : workload.sides;
 }
 
@@ -161,7 +181,7 @@ export interface TrialEffort {
 export interface Effort {
   readonly trials: Readonly<Record<Placement, TrialEffort>>;
   readonly processRounds: number;
-  readonly buildRounds: number;
+  readonly copyRounds: number;
   readonly rows: Readonly<Record<DatasetName, number>>;
 }
 

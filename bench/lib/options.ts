@@ -15,7 +15,7 @@ const FULL: Effort = {
     apart: { launches: 4, rounds: 8, roundMs: 60, warmUpMs: 300 },
   },
   processRounds: 11,
-  buildRounds: 3,
+  copyRounds: 3,
   rows: {
     small: 10_000,
     medium: 100_000,
@@ -23,6 +23,9 @@ const FULL: Effort = {
     scanned: 100_000,
     unindexed: 1_000_000,
     tenth: 100_000,
+    outdated: 1_000_000,
+    outdatedTenth: 100_000,
+    upToDate: 10_000,
   },
 };
 
@@ -32,7 +35,7 @@ const QUICK: Effort = {
     apart: { launches: 2, rounds: 4, roundMs: 40, warmUpMs: 100 },
   },
   processRounds: 5,
-  buildRounds: 1,
+  copyRounds: 1,
   rows: {
     small: 10_000,
     medium: 100_000,
@@ -40,6 +43,9 @@ const QUICK: Effort = {
     scanned: 50_000,
     unindexed: 100_000,
     tenth: 10_000,
+    outdated: 100_000,
+    outdatedTenth: 10_000,
+    upToDate: 10_000,
   },
 };
 

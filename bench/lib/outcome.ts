@@ -58,7 +58,8 @@ function toRatio(workload: Workload, claim: Claim, find: (label: string) => Resu
     return { ...base, versus: claim.of, ratio, finding: `${figure(100 / ratio)} % of ${quote(claim.of)}` };
   }
   const { versus } = claim;
-  const ratio = find(versus).median / ours;
+  // A rate is the better the higher it is, all else the lower.
+  const ratio = unit === "rows/s" ? ours / find(versus).median : find(versus).median / ours;
   const faster = `${figure(ratio)} times as fast as ${quote(versus)}`;
   const slower = `${figure(1 / ratio)}x the ${unit === "MiB" ? "memory" : "time"} of ${quote(versus)}`;
   if ("atLeast" in claim) {

@@ -1,8 +1,9 @@
 // Measures whole processes: a bare Node, so that neither a loader nor an earlier sample has a part in the figures.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { STEPS } from "./datasets.ts";
 import { libraryArguments, libraryUrl } from "./library.ts";
-import type { Directories, Effort, ProcessSide, ProcessWorkload } from "./model.ts";
+import type { Directories, Effort, ProcessMeasure, ProcessSide, ProcessWorkload } from "./model.ts";
 import { BUCKET, keyOf } from "./rows.ts";
 
 const run = promisify(execFile);
@@ -14,7 +15,10 @@ const IDLE_MS = 300;
 /** What a measuring process prints. */
 interface Report {
   readonly openMs: number;
+  /** What migrate() took right after that; 0 where it was not called. */
+  readonly migrateMs: number;
   readonly reopenMs: number;
+  readonly remigrateMs: number;
   readonly rss: number;
   /** A row that it read afterwards: that the store was open indeed, and the same one. */
   readonly row: string;
@@ -42,9 +46,16 @@ export async function runProcesses(
     if (new Set(rows).size !== 1) throw new Error(`The sides read different rows: ${rows.join(", ")}.`);
     const bare = reports[workload.sides.findIndex((side) => side.subject === "bare")]?.rss ?? 0;
     for (const [index, side] of workload.sides.entries()) {
-      const { openMs, reopenMs, rss } = reports[index]!;
-      const added = (side.subject === "bare" ? rss : rss - bare) / MIB;
-      samples[index]!.push({ open: openMs, reopen: reopenMs, memory: added }[workload.measure]);
+      const { openMs, migrateMs, reopenMs, remigrateMs, rss } = reports[index]!;
+      const figures: Readonly<Record<ProcessMeasure, number>> = {
+        open: openMs,
+        migrated: openMs + migrateMs,
+        migrate: migrateMs,
+        reopen: reopenMs,
+        remigrate: remigrateMs,
+        memory: (side.subject === "bare" ? rss : rss - bare) / MIB,
+      };
+      samples[index]!.push(figures[side.measure ?? workload.measure]);
     }
     onRound(round);
   }
@@ -67,39 +78,60 @@ const FIRST = keyOf(0);
 const classicLevelUrl = import.meta.resolve("classic-level");
 
 const PROGRAMS: Readonly<Record<ProcessSide["subject"], (directory: string) => string>> = {
-  bare: () => programText("", "", `""`, ""),
-  ours: (directory) =>
-    programText(
-      `import { openStore } from ${JSON.stringify(libraryUrl)};`,
-      `store = await openStore(${directory});`,
-      `await store.view(async (tx) => (await tx.bucket("${BUCKET}")).get(${JSON.stringify(FIRST.tuple)}))`,
-      "await store.close();",
-    ),
+  bare: () => programText({ load: "", open: "", read: `""`, close: "" }),
+  ours: (directory) => programText(oursIn(directory)),
+  migrated: (directory) => {
+    const parts = oursIn(directory);
+    const list = `${JSON.stringify(STEPS)}.map((description, i) => ({ version: i + 1, description, up() {} }))`;
+    const load = `${parts.load} const schema = migrations(${list});`;
+    return programText({ ...parts, load, migrate: "await schema.migrate(store);" });
+  },
   raw: (directory) =>
-    programText(
-      `import classicLevel from ${JSON.stringify(classicLevelUrl)};`,
-      `store = new classicLevel.ClassicLevel(${directory}); await store.open();`,
-      `JSON.parse(await store.get(${JSON.stringify(FIRST.text)}))`,
-      "await store.close();",
-    ),
+    programText({
+      load: `import classicLevel from ${JSON.stringify(classicLevelUrl)};`,
+      open: `store = new classicLevel.ClassicLevel(${directory}); await store.open();`,
+      read: `JSON.parse(await store.get(${JSON.stringify(FIRST.text)}))`,
+      close: "await store.close();",
+    }),
 };
 
-function programText(load: string, open: string, read: string, close: string): string {
+/** What a program consists of. */
+interface Parts {
+  readonly load: string;
+  readonly open: string;
+  readonly migrate?: string;
+  readonly read: string;
+  readonly close: string;
+}
+
+function oursIn(directory: string): Parts {
+  return {
+    load: `import { migrations, openStore } from ${JSON.stringify(libraryUrl)};`,
+    open: `store = await openStore(${directory});`,
+    read: `await store.view(async (tx) => (await tx.bucket("${BUCKET}")).get(${JSON.stringify(FIRST.tuple)}))`,
+    close: "await store.close();",
+  };
+}
+
+function programText({ load, open, migrate = "", read, close }: Parts): string {
   return `
     ${load}
     let store;
     const timed = async () => {
       const start = performance.now();
       ${open}
-      return performance.now() - start;
+      const opened = performance.now();
+      ${migrate}
+      return [opened - start, ${migrate === "" ? 0 : "performance.now() - opened"}];
     };
-    const openMs = await timed();
+    const [openMs, migrateMs] = await timed();
     await new Promise((resolve) => setTimeout(resolve, ${IDLE_MS}));
     const rss = process.memoryUsage.rss();
     const row = ${read};
     ${close}
-    const reopenMs = await timed();
+    const [reopenMs, remigrateMs] = await timed();
     ${close}
-    console.log(JSON.stringify({ openMs, reopenMs, rss, row: row && JSON.stringify(row) }));
+    const times = { openMs, migrateMs, reopenMs, remigrateMs };
+    console.log(JSON.stringify({ ...times, rss, row: row && JSON.stringify(row) }));
   `;
 }

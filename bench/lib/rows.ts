@@ -43,6 +43,11 @@ export function recordOf(row: number): object {
   };
 }
 
+/** What a rewrite makes of a row's value: one field is another. */
+export function rewritten(record: object): object {
+  return { ...record, granularity: "hourly" };
+}
+
 /** What charwise makes of a key: the peer's own encoder, so that an error in ours would show. */
 export function encode(key: unknown): string {
   return charwise.encode(key);

@@ -1,6 +1,8 @@
-import type { BuildSide, BuildWorkload } from "../lib/model.ts";
+import type { CopySide, CopyWorkload } from "../lib/model.ts";
 
 const UNITS = { rate: "rows/s", memory: "MiB", heap: "MiB", pause: "ms", update: "ms" } as const;
+type Figure = keyof typeof UNITS;
+
 const ALONE = "build alone";
 const TENTH = "build alone, of a tenth";
 const MEMORY = "memory added, at its peak";
@@ -12,9 +14,9 @@ const PAUSE = "its updates meanwhile";
 const UPDATE = "its updates afterwards";
 
 /** Building an index over records that are there already, alone and while another writer goes on. */
-export const indexBuild: readonly BuildWorkload[] = [
+export const indexBuild: readonly CopyWorkload[] = [
   {
-    kind: "build",
+    kind: "copies",
     name: "index-build",
     title: "building an index over a million records (with --quick 100,000), and over a tenth of them",
     method:
@@ -40,10 +42,11 @@ export const indexBuild: readonly BuildWorkload[] = [
   },
 ];
 
-function alone(label: string, store: BuildSide["store"], figure: BuildSide["figure"]): BuildSide {
-  return { label, store, writer: false, figure, unit: UNITS[figure] };
+function alone(label: string, store: CopySide["store"], figure: Figure): CopySide {
+  return { label, store, run: { program: "build", writer: false }, figure, unit: UNITS[figure] };
 }
 
-function beside(label: string, figure: BuildSide["figure"]): BuildSide {
-  return { label, store: "unindexed", writer: true, figure, unit: UNITS[figure] };
+function beside(label: string, figure: Figure): CopySide {
+  const run = { program: "build", writer: true } as const;
+  return { label, store: "unindexed", run, figure, unit: UNITS[figure] };
 }

@@ -1,6 +1,7 @@
 import type { Workload } from "../lib/model.ts";
 import { collections } from "./collections.ts";
 import { indexBuild } from "./index-build.ts";
+import { migrations } from "./migrations.ts";
 import { processes } from "./processes.ts";
 import { reads } from "./reads.ts";
 import { writes } from "./writes.ts";
@@ -11,5 +12,6 @@ export const workloads: readonly Workload[] = [
   ...reads,
   ...collections,
   ...indexBuild,
+  ...migrations,
   ...processes,
 ];

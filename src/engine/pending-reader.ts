@@ -97,16 +97,27 @@ export class PendingReader implements RowReader {
   #nearestPending(): string | undefined {
     let nearest: string | undefined;
     for (const ahead of this.#ahead) {
-      if (ahead.size !== ahead.layer.size) {
-        ahead.size = ahead.layer.size;
-        ahead.key = this.#range.reverse
-          ? ahead.layer.lastKey(this.#from, this.#to)
-          : ahead.layer.firstKey(this.#from, this.#to);
-      }
+      this.#lookAhead(ahead);
       if (ahead.key !== undefined && (nearest === undefined || this.#isBefore(ahead.key, nearest)))
         nearest = ahead.key;
     }
     return nearest;
+  }
+
+  #lookAhead(ahead: Ahead): void {
+    const { layer } = ahead;
+    if (ahead.size < 0) {
+      ahead.key = this.#range.reverse
+        ? layer.lastKey(this.#from, this.#to)
+        : layer.firstKey(this.#from, this.#to);
+      ahead.size = layer.size;
+    }
+    // What was added meanwhile is mostly behind, as where each row that is met is changed.
+    for (; ahead.size < layer.size; ahead.size++) {
+      const key = layer.keyAdded(ahead.size);
+      const isWithin = compareKeys(key, this.#from) >= 0 && compareKeys(key, this.#to) < 0;
+      if (isWithin && (ahead.key === undefined || this.#isBefore(key, ahead.key))) ahead.key = key;
+    }
   }
 
   #pass(key: string): void {

@@ -12,9 +12,13 @@ export type Write = Value | null;
  */
 export class WriteSet {
   readonly #writes = new Map<string, Write>();
-  /** Keys in order, without those in `#unsorted`. */
+  /** Keys in order, but for the last of `#added`. */
   #sorted: SortedKeys | undefined;
-  #unsorted: string[] = [];
+  /** How many keys there were when the first ordered read came. */
+  #sizeThen = 0;
+  /** Those added since, as they came, and how many of them are in order. */
+  readonly #added: string[] = [];
+  #merged = 0;
   #bytes = 0;
 
   /** An estimate of the memory held, in bytes. */
@@ -31,7 +35,7 @@ export class WriteSet {
   }
 
   set(key: string, write: Write): void {
-    if (this.#sorted !== undefined && !this.#writes.has(key)) this.#unsorted.push(key);
+    if (this.#sorted !== undefined && !this.#writes.has(key)) this.#added.push(key);
     this.#writes.set(key, write);
     this.#bytes += key.length + (write === null ? 0 : write.length) + 64;
   }
@@ -57,13 +61,18 @@ export class WriteSet {
     return key !== undefined && compareKeys(key, from) >= 0 ? key : undefined;
   }
 
+  /** The key by which the set grew beyond `size`, which it had at an ordered read or later. */
+  keyAdded(size: number): string {
+    return this.#added[size - this.#sizeThen] as string;
+  }
+
   #order(): SortedKeys {
     if (this.#sorted === undefined) {
       this.#sorted = SortedKeys.from(this.#writes.keys());
-    } else if (this.#unsorted.length > 0) {
-      for (const key of this.#unsorted) this.#sorted.add(key);
-      this.#unsorted = [];
+      this.#sizeThen = this.#writes.size;
     }
+    for (; this.#merged < this.#added.length; this.#merged++)
+      this.#sorted.add(this.#added[this.#merged] as string);
     return this.#sorted;
   }
 }

@@ -4,7 +4,7 @@ import { findBucket, markMigrating } from "../store/catalog.ts";
 import { show } from "../store/options.ts";
 import type { Store } from "../store/store.ts";
 import type { Transaction } from "../store/transaction.ts";
-import { type RunningMigration, readHistory, writeDone, writeRunning } from "./history.ts";
+import { type RunningMigration, readRunning, writeDone, writeRunning } from "./history.ts";
 import type { PlannedStep } from "./plan.ts";
 import type { Batch, BatchedStep } from "./step.ts";
 
@@ -88,7 +88,7 @@ export async function runBatch(
   { since, backup }: Call,
 ): Promise<{ running: RunningMigration; isDone: boolean; measured: number }> {
   tx.core.migrating = true;
-  const running = (await readHistory(tx)).running ?? (await begin(tx, planned, step, backup));
+  const running = (await readRunning(tx)) ?? (await begin(tx, planned, step, backup));
   const { version } = planned.migration;
   const batch = checkBatch(await step.run(tx, running.cursor), version);
   const measured = performance.now();

@@ -19,13 +19,15 @@ import { ClassicLevel } from "classic-level";
 import { z } from "zod";
 import type { AnyLevel } from "../helpers/levels.ts";
 
+/** The row that tells the number of the last commit, and is in every batch that commits. */
+export const COMMIT = "!~store!Jcommit";
 export const USERS = 300;
 const USERS_PER_BATCH = 40;
 
 /** A moment at which the program is killed. */
 export type Moment =
-  /** Counted in batches that the engine is asked to write: before it is, while it writes, or when it has written. */
-  | { readonly kind: "before" | "during" | "after"; readonly write: number; readonly spin: number }
+  /** Counted in commits: before the engine is asked to write one, while it writes, or when it has written. */
+  | { readonly kind: "before" | "during" | "after"; readonly commit: number; readonly spin: number }
   /** Amid a step, counted in rows that were handed to it. */
   | { readonly kind: "row"; readonly row: number }
   /** From outside. */
@@ -130,20 +132,29 @@ export function steps(rows: number, onRow: () => void): Migrations {
 
 const killSelf = (): void => void process.kill(process.pid, "SIGKILL");
 
-/** Kills this process at a moment that is counted in batches written. */
-function killAtWrite(level: AnyLevel, moment: Moment): void {
-  if (!("write" in moment)) return;
-  let writes = 0;
-  const make = level.batch.bind(level) as unknown as (...args: unknown[]) => {
-    write(o: object): Promise<void>;
-  };
+interface Batch {
+  put(key: string, ...rest: unknown[]): unknown;
+  write(options: object): Promise<void>;
+}
+
+/** Kills this process at a moment that is counted in commits. */
+function killAtCommit(level: AnyLevel, moment: Moment): void {
+  if (!("commit" in moment)) return;
+  let commits = 0;
+  const make = level.batch.bind(level) as unknown as (...args: unknown[]) => Batch;
   const watched = (...args: unknown[]) => {
     const batch = make(...args);
-    const write = batch.write.bind(batch);
+    const { put, write } = batch;
+    let isCommit = false;
+    batch.put = (key, ...rest) => {
+      isCommit ||= key === COMMIT;
+      return put.call(batch, key, ...rest);
+    };
     batch.write = async (options) => {
-      const here = ++writes === moment.write;
+      if (isCommit) commits++;
+      const here = isCommit && commits === moment.commit;
       if (here && moment.kind === "before") killSelf();
-      const written = write(options);
+      const written = write.call(batch, options);
       if (here && moment.kind === "during") {
         // The engine writes in a thread of its own, which goes on while this one spins.
         for (const end = performance.now() + moment.spin; performance.now() < end; );
@@ -159,7 +170,7 @@ function killAtWrite(level: AnyLevel, moment: Moment): void {
 
 async function main({ directory, rows, moment, durability, backup }: Order): Promise<void> {
   const level = new ClassicLevel<string, string>(directory) as AnyLevel;
-  killAtWrite(level, moment);
+  killAtCommit(level, moment);
   const store = await openStore(level, { durability });
   process.send?.("ready");
   let seen = 0;
@@ -168,7 +179,7 @@ async function main({ directory, rows, moment, durability, backup }: Order): Pro
   };
   await steps(rows, onRow).migrate(store, { backup });
   // The moment never came: it is killed with everything done.
-  killSelf();
+  process.send?.("done", killSelf);
 }
 
 // The test that starts this program imports it, too.
