@@ -65,13 +65,17 @@ export type MigrationErrorCode =
   | "MIGRATION_FAILED"
   | "BUCKET_MIGRATING";
 
+/** Codes of errors about a bbolt file that is read. */
+export type ImportErrorCode = "BOLT_INVALID" | "BOLT_DAMAGED" | "BOLT_BUSY";
+
 /** Every code that a {@link DatabaseError} can bear, grouped by the phase in which it arises. */
 export type ErrorCode =
   | OpenErrorCode
   | TransactionErrorCode
   | DataErrorCode
   | CollectionErrorCode
-  | MigrationErrorCode;
+  | MigrationErrorCode
+  | ImportErrorCode;
 
 /**
  * The one error class of this library.

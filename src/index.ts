@@ -1,4 +1,11 @@
 export type { Awaitable } from "./awaitable.ts";
+export {
+  type BoltBucket,
+  type BoltElement,
+  type BoltFile,
+  type BoltRow,
+  openBolt,
+} from "./bolt/bolt-file.ts";
 export type { BuildReport } from "./collections/build.ts";
 export type { Many } from "./collections/bulk.ts";
 export {
@@ -22,6 +29,7 @@ export {
   DatabaseError,
   type DataErrorCode,
   type ErrorCode,
+  type ImportErrorCode,
   type MigrationErrorCode,
   type OpenErrorCode,
   type TransactionErrorCode,

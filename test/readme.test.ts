@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatWithOptions } from "node:util";
@@ -36,6 +36,8 @@ test.each(examples.map((code, i) => [i + 1, code] as const))(
     const file = join(folder, `example-${i}.ts`);
     await writeFile(file, code);
     directory = await mkdtemp(join(tmpdir(), "meshgate-readme-"));
+    // For the example that reads a bbolt file.
+    await copyFile(join(ROOT, "test/bolt/fixtures/tree-1024.bolt.db"), join(directory, "meshgate.db"));
     process.chdir(directory);
     const printed: string[] = [];
     vi.spyOn(console, "log").mockImplementation((...values) => {

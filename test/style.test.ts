@@ -7,6 +7,7 @@ const SRC = new URL("../src", import.meta.url).pathname;
 const LAYERS = [
   "errors",
   "awaitable",
+  "bolt",
   "keys",
   "engine",
   "store",

@@ -1,6 +1,6 @@
 import type { Row } from "../engine/level.ts";
-import { allRows, CHUNK_LENGTH, chunkOfSteps, type RowRange } from "../engine/reader.ts";
-import { keysWithin, successor } from "../keys/bounds.ts";
+import { allRows, CHUNK_LENGTH, chunkOfSteps, MAX_CHUNK } from "../engine/reader.ts";
+import { type Interval, keysWithin, successor } from "../keys/bounds.ts";
 import type { TransactionCore } from "../store/core.ts";
 import type { Store } from "../store/store.ts";
 
@@ -61,17 +61,30 @@ export async function countRows(
   let count = 0;
   for (let after: string | undefined; ; ) {
     const { from } = keysWithin(prefix, after);
-    const range = { ...allRows({ from, to: prefix + successor(until) }, false), limit: COUNTED };
-    const rows = await store.view(({ core }) => readKeys(core, range), { signal });
-    const last = rows.at(-1);
-    if (last === undefined) return count;
-    count += rows.length;
-    after = last[0].slice(prefix.length);
+    const to = prefix + successor(until);
+    const part = await store.view(({ core }) => countPart(core, { from, to }), { signal });
+    if (part === undefined) return count;
+    count += part.rows;
+    after = part.last.slice(prefix.length);
   }
 }
 
-async function readKeys(core: TransactionCore, range: RowRange): Promise<Row[]> {
-  return core.read(range).chunk(range.limit);
+/** Counts the first rows of an interval. @returns undefined where there are none */
+async function countPart(core: TransactionCore, interval: Interval): Promise<Slice | undefined> {
+  const reader = core.read(allRows(interval, false));
+  let rows = 0;
+  let last: string | undefined;
+  try {
+    while (rows < COUNTED) {
+      const chunk = await reader.chunk(MAX_CHUNK);
+      if (chunk.length === 0) break;
+      rows += chunk.length;
+      last = chunk.at(-1)?.[0];
+    }
+  } finally {
+    core.close(reader);
+  }
+  return last === undefined ? undefined : { rows, last };
 }
 
 /** The last encoded key in a sublevel; undefined where it is empty. */

@@ -48,8 +48,10 @@ describe("DatabaseError", () => {
   test("has codes grouped by phase, each in one group", () => {
     type Grouped = OpenErrorCode | TransactionErrorCode | DataErrorCode | CollectionErrorCode;
     expectTypeOf<Grouped>().toExtend<ErrorCode>();
-    // Those of migrations are a group of their own.
-    expectTypeOf<Exclude<ErrorCode, Grouped>>().toExtend<`MIGRATION_${string}` | "BUCKET_MIGRATING">();
+    // Those of migrations and of imports are groups of their own.
+    expectTypeOf<Exclude<ErrorCode, Grouped>>().toExtend<
+      `MIGRATION_${string}` | "BUCKET_MIGRATING" | `BOLT_${string}`
+    >();
     expectTypeOf<OpenErrorCode & TransactionErrorCode>().toBeNever();
     expectTypeOf<OpenErrorCode & DataErrorCode>().toBeNever();
     expectTypeOf<TransactionErrorCode & DataErrorCode>().toBeNever();
