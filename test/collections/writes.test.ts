@@ -263,6 +263,32 @@ describe.each(LOCATIONS)("writes on %s", (_, make) => {
 });
 
 describe.each(LOCATIONS.slice(0, 3))("the rows that a write touches on %s", (_, make) => {
+  test("of many items of a multi-entry field, only those that come or go touch entries", async () => {
+    const store = await openAt(make);
+    const tags = Array.from({ length: 60 }, (_, i) => `tag-${i}`);
+    await store.update((tx) => users.in(tx).insert({ tenantId: "t", id: "a", email: "a@b.c", tags }));
+    await store.update(async (tx) => {
+      const records = users.in(tx);
+      const changed = [...tags.slice(2), "new", "new"];
+      expect(await writtenBy(tx, () => records.update(["t", "a"], { tags: changed }))).toEqual([
+        "+idx_users_by_created",
+        "+idx_users_by_tag",
+        "+users",
+        "-idx_users_by_tag",
+        "-idx_users_by_tag",
+      ]);
+      expect(await records.by("tag").count({ prefix: ["t"] })).toBe(59);
+      expect(
+        await records
+          .by("tag")
+          .keys({ prefix: ["t", "new"] })
+          .toArray(),
+      ).toEqual([["t", "a"]]);
+    });
+    await store.update((tx) => users.in(tx).delete(["t", "a"]));
+    expect(await store.view((tx) => users.in(tx).by("tag").count())).toBe(0);
+  });
+
   const user = {
     tenantId: "t",
     id: "a",
