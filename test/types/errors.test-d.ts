@@ -7,7 +7,9 @@ import {
   type Encoding,
   type ErrorCode,
   encodeKey,
+  type ImportErrorCode,
   type Key,
+  type MigrationErrorCode,
   type OpenErrorCode,
   type TransactionErrorCode,
 } from "@meshgate/database";
@@ -46,12 +48,16 @@ describe("DatabaseError", () => {
   });
 
   test("has codes grouped by phase, each in one group", () => {
-    type Grouped = OpenErrorCode | TransactionErrorCode | DataErrorCode | CollectionErrorCode;
-    expectTypeOf<Grouped>().toExtend<ErrorCode>();
-    // Those of migrations and of imports are groups of their own.
-    expectTypeOf<Exclude<ErrorCode, Grouped>>().toExtend<
-      `MIGRATION_${string}` | "BUCKET_MIGRATING" | `BOLT_${string}`
-    >();
+    type Grouped =
+      | OpenErrorCode
+      | TransactionErrorCode
+      | DataErrorCode
+      | CollectionErrorCode
+      | MigrationErrorCode
+      | ImportErrorCode;
+    expectTypeOf<Grouped>().toEqualTypeOf<ErrorCode>();
+    expectTypeOf<(MigrationErrorCode | ImportErrorCode) & CollectionErrorCode>().toBeNever();
+    expectTypeOf<MigrationErrorCode & ImportErrorCode>().toBeNever();
     expectTypeOf<OpenErrorCode & TransactionErrorCode>().toBeNever();
     expectTypeOf<OpenErrorCode & DataErrorCode>().toBeNever();
     expectTypeOf<TransactionErrorCode & DataErrorCode>().toBeNever();
