@@ -8,14 +8,13 @@ import { fileURLToPath } from "node:url";
 import { type Collection, DatabaseError, openStore, type Store, type Transaction } from "@meshgate/database";
 import { addToJournal } from "./journal.ts";
 import { collectionOf, type Spec } from "./specs.ts";
-import { runStep, stepsOf, VERSIONS } from "./stock.ts";
+import { runSteps, VERSIONS } from "./stock.ts";
 import { subjectOf } from "./subject.ts";
 
 const WRITERS = 3;
 
 async function run(tx: Transaction, spec: Spec, stock: Collection, seed: number): Promise<number> {
-  const outcomes: unknown[] = [];
-  for (const step of stepsOf(seed)) outcomes.push(await runStep(spec, subjectOf(stock.in(tx)), step));
+  const outcomes = await runSteps(spec, subjectOf(stock.in(tx)), seed);
   return addToJournal(tx, { seed, outcomes: JSON.stringify(outcomes) });
 }
 

@@ -13,7 +13,7 @@ import { ModelCollection } from "./model.ts";
 import { type Opened, openWithLevel } from "./places.ts";
 import { buildIn, droppedIn, layoutIn, rawRows, rowsUnder, unreached, wrongRows } from "./raw.ts";
 import { collectionOf, type Spec } from "./specs.ts";
-import { itemOf, RECORDS, runStep, stepsOf, VERSIONS } from "./stock.ts";
+import { itemOf, RECORDS, runSteps, VERSIONS } from "./stock.ts";
 
 const PROGRAM = fileURLToPath(new URL("build-writer.ts", import.meta.url));
 /** At how many batches a writer is killed at the latest. */
@@ -82,9 +82,7 @@ async function inspect(
   expect(names).toEqual(namesIn(state.spec.indexes));
   const journal = await journalOf(store);
   expect(journal.length).toBeGreaterThanOrEqual(Math.max(0, ...notes.committed));
-  await replay(journal, (seed) =>
-    Promise.all(stepsOf(seed).map((step) => runStep(state.spec, state.model, step))),
-  );
+  await replay(journal, (seed) => runSteps(state.spec, state.model, seed));
 
   // Nothing that is there is wrong at any moment: the entries of an unfinished index may but be missing.
   const { records } = state.model;

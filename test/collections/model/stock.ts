@@ -48,7 +48,7 @@ export function itemOf(n: number, fresh: number | string = ""): Input {
   };
 }
 
-export interface StockStep {
+interface StockStep {
   readonly kind: "insert" | "put" | "patch" | "delete" | "handOver";
   readonly n: number;
   readonly other: number;
@@ -79,12 +79,18 @@ const steps = fc.array(
 ) as fc.Arbitrary<StockStep[]>;
 
 /** The calls of a transaction, which follow from a number. */
-export function stepsOf(seed: number): StockStep[] {
+function stepsOf(seed: number): StockStep[] {
   return fc.sample(steps, { seed, numRuns: 1 })[0] as StockStep[];
 }
 
-/** Does a step, in the store or in the model. */
-export function runStep(spec: Spec, subject: Subject, step: StockStep): Promise<Outcome> {
+/** Does the calls that a number stands for one after another, in the store or in the model. */
+export async function runSteps(spec: Spec, subject: Subject, seed: number): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const step of stepsOf(seed)) outcomes.push(await runStep(spec, subject, step));
+  return outcomes;
+}
+
+function runStep(spec: Spec, subject: Subject, step: StockStep): Promise<Outcome> {
   const item = itemOf(step.n, step.fresh);
   const key = keyOf(spec, item);
   switch (step.kind) {
