@@ -1,7 +1,7 @@
 // The process that builds an index, with a writer beside it or without.
-import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { CopyTask } from "./copies.ts";
+import { runTask, untilIdle } from "./copy-process.ts";
 import { openStore } from "./library.ts";
 import { PeakMemory } from "./memory.ts";
 import type { CopyRun } from "./model.ts";
@@ -26,21 +26,15 @@ interface BuildFigures {
 
 type Store = Awaited<ReturnType<typeof openStore>>;
 
-/** A store at rest: what opening or building left to do is done by then. */
-const IDLE_MS = 500;
 const QUIET_UPDATES = 500;
 /** How many records the finished index is asked for, besides those that were changed meanwhile. */
 const PROBES = 1000;
 
-process.once("disconnect", () => process.exit()); // Nobody is left to measure for.
-
-const figures = await run(JSON.parse(process.argv[2] ?? "") as BuildTask);
-process.send?.(figures);
-process.disconnect();
+await runTask<BuildTask>(run);
 
 async function run({ directory, stored, writer }: BuildTask): Promise<BuildFigures> {
   const store = await openStore(directory);
-  await setTimeout(IDLE_MS);
+  await untilIdle();
   const peak = new PeakMemory();
   let ended = false;
   const start = performance.now();
@@ -61,7 +55,7 @@ async function run({ directory, stored, writer }: BuildTask): Promise<BuildFigur
   const { added } = peak;
   if (records !== stored) throw new Error(`The build read ${records} records instead of ${stored}.`);
   await check(store, stored, changed);
-  await setTimeout(IDLE_MS);
+  await untilIdle();
   const quiet: number[] = [];
   while (writer && quiet.length < QUIET_UPDATES) quiet.push(await update());
   await store.close();

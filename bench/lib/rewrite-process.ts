@@ -1,8 +1,8 @@
 // The process that changes every row of a store, and makes sure that it did.
-import { setTimeout } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
 import { rewriters } from "../subjects/rewriters.ts";
 import type { CopyTask } from "./copies.ts";
+import { runTask, untilIdle } from "./copy-process.ts";
 import { PeakMemory } from "./memory.ts";
 import type { CopyRun } from "./model.ts";
 import { END, keyOf, PREFIX, recordOf, rewritten } from "./rows.ts";
@@ -21,18 +21,11 @@ interface RewriteFigures {
   readonly heap: readonly number[];
 }
 
-/** A store at rest: what opening left to do is done by then. */
-const IDLE_MS = 500;
-
-process.once("disconnect", () => process.exit()); // Nobody is left to measure for.
-
-const figures = await run(JSON.parse(process.argv[2] ?? "") as RewriteTask);
-process.send?.(figures);
-process.disconnect();
+await runTask<RewriteTask>(run);
 
 async function run({ directory, stored, subject }: RewriteTask): Promise<RewriteFigures> {
   const rewriter = await rewriters[subject](directory);
-  await setTimeout(IDLE_MS);
+  await untilIdle();
   const memory = new PeakMemory();
   const start = performance.now();
   await rewriter.rewrite(() => memory.look());

@@ -15,13 +15,11 @@ import { checkWork, report, type WorkOptions } from "../store/progress.ts";
 import type { Store } from "../store/store.ts";
 import { buildKey } from "../store/system.ts";
 import type { Definition } from "./definition.ts";
-import { entriesOf, type Kept } from "./entries.ts";
 import { type Layout, type LiveIndex, readLayout, refuseChanged } from "./layout.ts";
-import { primaryOfRow } from "./record-codec.ts";
-import { uniqueViolation } from "./record-errors.ts";
+import { keptOf, primaryOfRow } from "./record-codec.ts";
 import { markReady, reconcile } from "./registry.ts";
 import { countRows, lastKey, readSlice, type SliceBounds } from "./slices.ts";
-import { holderOf, keptOf } from "./writes.ts";
+import { addEntries } from "./writes.ts";
 
 /** What {@link Collection.build} did. */
 export interface BuildReport {
@@ -81,7 +79,7 @@ async function buildBatch(
   }
   for (const [key, text] of rows) {
     const encoded = key.slice(layout.prefix.length);
-    await addEntries(core, definition, building, encoded, text as string);
+    await buildEntries(core, definition, building, encoded, text as string);
   }
   const done = cursor.done + rows.length;
   const next: Cursor = { ...cursor, after: last[0].slice(layout.prefix.length), done };
@@ -101,7 +99,7 @@ async function readCursor(
   return until === undefined ? undefined : { after: undefined, until, done: 0 };
 }
 
-async function addEntries(
+async function buildEntries(
   core: TransactionCore,
   definition: Definition,
   building: readonly LiveIndex[],
@@ -110,7 +108,7 @@ async function addEntries(
 ): Promise<void> {
   try {
     const kept = keptOf(definition, text, primaryOfRow(definition, encodedKey));
-    for (const live of building) await addEntriesOf(core, definition, live, kept);
+    await addEntries(core, definition, building, kept);
   } catch (cause) {
     if (!(cause instanceof DatabaseError)) throw cause;
     throw new DatabaseError(
@@ -118,20 +116,5 @@ async function addEntries(
       `Building the indexes of ${JSON.stringify(definition.name)} stopped at the record ${JSON.stringify(decodeKey(encodedKey))}, and goes on there when build() is called again. ${cause.message}`,
       { cause, ...(cause.details === undefined ? {} : { details: cause.details }) },
     );
-  }
-}
-
-async function addEntriesOf(
-  core: TransactionCore,
-  definition: Definition,
-  { index, prefix }: LiveIndex,
-  kept: Kept,
-): Promise<void> {
-  for (const entry of entriesOf(definition, index, kept)) {
-    const read = index.unique ? core.get(prefix + entry.key, "utf8") : undefined;
-    const held = read instanceof Promise ? await read : read;
-    const holder = held === undefined ? kept.primary : holderOf(definition, index, held as string);
-    if (holder !== kept.primary) throw uniqueViolation(definition, index, entry.key, holder, kept.primary);
-    core.set(prefix + entry.key, entry.value);
   }
 }

@@ -35,13 +35,16 @@ export interface Kept {
 }
 
 /** The entries of a record, by the places of the indexes in the definition. */
-export function allEntriesOf(definition: Definition, kept: Kept): readonly (readonly Entry[])[] {
+export type Entries = readonly (readonly Entry[])[];
+
+export function allEntriesOf(definition: Definition, kept: Kept): Entries {
   const entries: (readonly Entry[])[] = [];
   for (const index of definition.indexes) entries.push(entriesOf(definition, index, kept));
   return entries;
 }
 
-const NONE: readonly Entry[] = [];
+/** Of a record that is not in an index. */
+export const NONE: readonly Entry[] = [];
 
 /**
  * The entries that a record has in an index.

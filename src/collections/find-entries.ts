@@ -4,7 +4,7 @@ import { keysWithin } from "../keys/bounds.ts";
 import type { TransactionCore } from "../store/core.ts";
 import { AccessPath } from "./access-path.ts";
 import type { Definition } from "./definition.ts";
-import type { Entry } from "./entries.ts";
+import type { Entries, Entry } from "./entries.ts";
 import type { Layout, LiveIndex } from "./layout.ts";
 import { keyOfEntry } from "./lookup-reader.ts";
 import { rowKey } from "./record-codec.ts";
@@ -18,7 +18,7 @@ export async function findEntries(
   definition: Definition,
   layout: Layout,
   primary: string,
-): Promise<readonly (readonly Entry[])[]> {
+): Promise<Entries> {
   const found: (readonly Entry[])[] = [];
   const key = rowKey(definition, primary);
   for (const live of layout.indexes)

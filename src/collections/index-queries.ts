@@ -9,7 +9,7 @@ import type { Place } from "./access-path.ts";
 import { textToDates } from "./dates.ts";
 import type { Index } from "./definition.ts";
 import { encodeParts } from "./index-bounds.ts";
-import { danglingEntry, keyOfEntry } from "./lookup-reader.ts";
+import { danglingEntry, keyOfEntry, keyStart } from "./lookup-reader.ts";
 import { Queries } from "./queries.ts";
 import { fromText } from "./record-codec.ts";
 import type { CollectionTypes, IndexTypes } from "./types.ts";
@@ -77,7 +77,7 @@ export class IndexQueries<C extends CollectionTypes, I extends IndexTypes> exten
 
   #entryOf(index: Index, [key, value]: Row): I["entry"] {
     const { definition } = this.path;
-    const parts = decodeKey(key, key.indexOf("!", 1) + 1) as readonly Key[];
+    const parts = decodeKey(key, keyStart(key)) as readonly Key[];
     const entry: Record<string, unknown> = {};
     index.on.forEach((field, i) => {
       entry[field] = parts[i];

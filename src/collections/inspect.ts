@@ -8,10 +8,9 @@ import { type Entry, entriesOf, type Kept } from "./entries.ts";
 import type { Layout, LiveIndex } from "./layout.ts";
 import { keyOfEntry } from "./lookup-reader.ts";
 import type { RecordProblem } from "./problem.ts";
-import { primaryOfRecord, primaryOfRow, rowKey } from "./record-codec.ts";
+import { holderOf, keptOf, keyOfPrimary, primaryOfRecord, primaryOfRow, rowKey } from "./record-codec.ts";
 import { validate } from "./schema.ts";
 import { readSlice, type Slice, type SliceBounds, sliceOf } from "./slices.ts";
-import { holderOf, keptOf } from "./writes.ts";
 
 /** An entry that a record is to have. */
 interface Expected {
@@ -125,9 +124,9 @@ export class Inspector {
     if (value === entry.value) return;
     const { index } = live;
     const holder = value === undefined || !index.unique ? undefined : this.#holder(index, value);
-    const key = this.#keyOf(kept.primary);
+    const key = keyOfPrimary(this.#definition, kept.primary);
     if (holder !== undefined && holder !== kept.primary && (await this.#has(live, entry, holder))) {
-      const message = `The record ${JSON.stringify(this.#keyOf(holder))} has the same value.`;
+      const message = `The record ${JSON.stringify(keyOfPrimary(this.#definition, holder))} has the same value.`;
       this.#tell({ kind: "duplicate", index: index.name, key, message, mended: false });
       return;
     }
@@ -210,9 +209,5 @@ export class Inspector {
     if (this.#core.writes === undefined) return false;
     this.#core.set(key, write);
     return true;
-  }
-
-  #keyOf(primary: string): unknown {
-    return decodeKey(rowKey(this.#definition, primary));
   }
 }

@@ -5,7 +5,7 @@ import { DatabaseError } from "../errors.ts";
 import type { TransactionCore } from "../store/core.ts";
 import type { AccessPath } from "./access-path.ts";
 import { primaryStart } from "./entries.ts";
-import { fromText, primaryOfRecord, rowKey } from "./record-codec.ts";
+import { holderOf, rowKey } from "./record-codec.ts";
 
 /** Reads the records that entries of an index stand for, in the entries' order: each row is a record's. */
 export class LookupReader implements RowReader {
@@ -92,18 +92,20 @@ export class LookupReader implements RowReader {
   }
 }
 
+/** Where the encoded key begins in a whole key. Collections lie at the top level: one name, and none has a "!". */
+export function keyStart(wholeKey: string): number {
+  return wholeKey.indexOf("!", 1) + 1;
+}
+
 /** The encoded primary key of the record that a row of the path is of, or stands for. */
 export function keyOfEntry(path: AccessPath, [key, value]: Row): string {
   const { definition, index } = path;
-  const start = key.indexOf("!", 1) + 1; // Collections lie at the top level: one name, and none has a "!".
+  const start = keyStart(key);
   if (index === undefined) return key.slice(start);
-  let primary: string;
+  if (index.unique) return rowKey(definition, holderOf(definition, index, value as string));
+  const primary = key.slice(primaryStart(key, start, index));
   // An entry that is not unique ends as the record's key does.
-  if (!index.unique && !definition.single) return `K${key.slice(primaryStart(key, start, index))}`;
-  if (!index.unique) primary = key.slice(primaryStart(key, start, index), -1);
-  else if (index.include === undefined) primary = value as string;
-  else primary = primaryOfRecord(definition, fromText(definition, value as string));
-  return rowKey(definition, primary);
+  return definition.single ? rowKey(definition, primary.slice(0, -1)) : `K${primary}`;
 }
 
 /** An error for an entry without a record: what this library never leaves behind. */

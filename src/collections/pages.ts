@@ -1,11 +1,11 @@
 import type { Row } from "../engine/level.ts";
-import type { RowRange } from "../engine/reader.ts";
+import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
 import { successor } from "../keys/bounds.ts";
 import type { Key } from "../keys/encode.ts";
 import { checkCount } from "../store/options.ts";
 import type { RangeOptions } from "../store/range-options.ts";
 import type { AccessPath } from "./access-path.ts";
-import { danglingEntry, keyOfEntry } from "./lookup-reader.ts";
+import { danglingEntry, keyOfEntry, keyStart } from "./lookup-reader.ts";
 import { openToken, sealToken } from "./token.ts";
 
 /** Which records {@link Queries.pages} gives. */
@@ -87,7 +87,7 @@ export class Pages<T extends object> implements AsyncIterable<Page<T>> {
     const rows: Row[] = [];
     try {
       while (rows.length < range.limit) {
-        const chunk = await reader.chunk(Math.min(range.limit - rows.length, 1000));
+        const chunk = await reader.chunk(Math.min(range.limit - rows.length, MAX_CHUNK));
         core.guardOpen();
         if (chunk.length === 0) break;
         rows.push(...chunk);
@@ -117,5 +117,5 @@ export class Pages<T extends object> implements AsyncIterable<Page<T>> {
 
 /** Where a row stands, without the prefix: an index that is built anew may get another. */
 function positionOf([key]: Row): string {
-  return key.slice(key.indexOf("!", 1) + 1);
+  return key.slice(keyStart(key));
 }

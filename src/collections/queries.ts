@@ -1,5 +1,5 @@
 import type { Row } from "../engine/level.ts";
-import { MAX_CHUNK, type RowRange, type RowReader } from "../engine/reader.ts";
+import { countRows, type RowRange, type RowReader } from "../engine/reader.ts";
 import { decodeKey } from "../keys/decode.ts";
 import type { Key } from "../keys/encode.ts";
 import { checkOptions } from "../store/options.ts";
@@ -89,12 +89,7 @@ export class Queries<T extends object, K extends Key, B extends Key> {
     core.guardOpen();
     const reader = this.path.read(this.#rows(options, { keys: true, values: false }));
     try {
-      for (let count = 0; ; ) {
-        const rows = await reader.chunk(MAX_CHUNK);
-        core.guardOpen();
-        if (rows.length === 0) return count;
-        count += rows.length;
-      }
+      return await countRows(reader, () => core.guardOpen());
     } finally {
       core.close(reader);
     }
@@ -170,7 +165,7 @@ export class Queries<T extends object, K extends Key, B extends Key> {
     const { core, index } = this.path;
     const isWriter = core.writes !== undefined;
     if (!isWriter || index === undefined || index.multiEntry >= 0) return this.path.read(rows);
-    const entries = this.path.read({ ...rows, values: true, limit: Number.POSITIVE_INFINITY });
+    const entries = this.path.read({ ...rows, limit: Number.POSITIVE_INFINITY });
     return new OnceReader(this.path, entries, rows.limit);
   }
 

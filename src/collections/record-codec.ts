@@ -3,12 +3,12 @@
  * fields, or the one field alone.
  */
 import { DatabaseError } from "../errors.ts";
-import { unescapePart } from "../keys/decode.ts";
+import { decodeKey, unescapePart } from "../keys/decode.ts";
 import { encodeKey, escapeText, type Key, withinLimit } from "../keys/encode.ts";
 import { toJson } from "../store/json.ts";
 import { show } from "../store/options.ts";
 import { datesToText, textToDates } from "./dates.ts";
-import type { Definition } from "./definition.ts";
+import type { Definition, Index } from "./definition.ts";
 import { encodeField, type Kept } from "./entries.ts";
 import { recordInvalid, validate } from "./schema.ts";
 
@@ -126,4 +126,19 @@ function isSpellable(part: unknown): boolean {
     part instanceof Date ||
     /^(string|number|boolean)$/.test(typeof part)
   );
+}
+
+/** What a stored text is a record of. */
+export function keptOf(definition: Definition, text: string, primary: string): Kept {
+  return { record: fromText(definition, text), text, primary };
+}
+
+/** The parts of the primary key of the record that has an entry of a unique index, from the entry's value. */
+export function holderOf(definition: Definition, index: Index, value: string): string {
+  return index.include === undefined ? value : primaryOfRecord(definition, fromText(definition, value));
+}
+
+/** The primary key that its parts make up. */
+export function keyOfPrimary(definition: Definition, primary: string): Key {
+  return decodeKey(rowKey(definition, primary));
 }

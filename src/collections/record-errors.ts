@@ -1,7 +1,7 @@
 import { DatabaseError } from "../errors.ts";
 import { decodeKey } from "../keys/decode.ts";
 import type { Definition, Index } from "./definition.ts";
-import { rowKey } from "./record-codec.ts";
+import { keyOfPrimary } from "./record-codec.ts";
 
 /** An error for a value that another record has already. */
 export function uniqueViolation(
@@ -14,8 +14,8 @@ export function uniqueViolation(
   const { name } = definition;
   const values = decodeKey(entryKey) as unknown[];
   const value = index.single ? values[0] : values;
-  const key = decodeKey(rowKey(definition, holder));
-  const own = decodeKey(rowKey(definition, primary));
+  const key = keyOfPrimary(definition, holder);
+  const own = keyOfPrimary(definition, primary);
   return new DatabaseError(
     "UNIQUE_VIOLATION",
     `The record ${JSON.stringify(own)} of ${JSON.stringify(name)} cannot have the value ${JSON.stringify(value)} in the unique index ${JSON.stringify(index.name)}: the record ${JSON.stringify(key)} has it. Choose another value, or change that record first.`,
@@ -26,7 +26,7 @@ export function uniqueViolation(
 /** An error for a record that is there already. */
 export function recordExists(definition: Definition, primary: string): DatabaseError {
   const { name } = definition;
-  const key = decodeKey(rowKey(definition, primary));
+  const key = keyOfPrimary(definition, primary);
   return new DatabaseError(
     "RECORD_EXISTS",
     `There is a record ${JSON.stringify(key)} in ${JSON.stringify(name)} already. Use put() to replace it, or update().`,
@@ -37,7 +37,7 @@ export function recordExists(definition: Definition, primary: string): DatabaseE
 /** An error for a record that is not there. */
 export function recordNotFound(definition: Definition, primary: string): DatabaseError {
   const { name } = definition;
-  const key = decodeKey(rowKey(definition, primary));
+  const key = keyOfPrimary(definition, primary);
   return new DatabaseError(
     "RECORD_NOT_FOUND",
     `There is no record ${JSON.stringify(key)} in ${JSON.stringify(name)}. Use put() to write one.`,
@@ -48,7 +48,7 @@ export function recordNotFound(definition: Definition, primary: string): Databas
 /** @throws DatabaseError `RECORD_INVALID` for an update that would change the primary key */
 export function refuseMoved(definition: Definition, from: string, to: string): void {
   if (from === to) return;
-  const keys = [from, to].map((primary) => JSON.stringify(decodeKey(rowKey(definition, primary))));
+  const keys = [from, to].map((primary) => JSON.stringify(keyOfPrimary(definition, primary)));
   throw new DatabaseError(
     "RECORD_INVALID",
     `An update of ${JSON.stringify(definition.name)} would change the primary key from ${keys[0]} to ${keys[1]}. Delete the record, and insert it under the new key.`,

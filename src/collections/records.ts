@@ -88,11 +88,7 @@ export class Records<C extends CollectionTypes> extends Queries<C["record"], C["
 
   #textOf(primary: string): Awaitable<string | undefined> {
     return chain(this.path.place(), (place) =>
-      place === undefined
-        ? undefined
-        : (this.#core.get(place.records + rowKey(this.#definition, primary), "utf8") as Awaitable<
-            string | undefined
-          >),
+      place === undefined ? undefined : this.#read(place.records + rowKey(this.#definition, primary)),
     );
   }
 

@@ -79,10 +79,9 @@ async function readStored(core: TransactionCore, definition: Definition): Promis
   return stored;
 }
 
-/** The names of indexes that {@link reconcile} touched. */
+/** What {@link reconcile} came to: the layout now, and the names of the indexes that were given up. */
 export interface Reconciled {
   readonly layout: Layout;
-  readonly added: readonly string[];
   readonly dropped: readonly string[];
 }
 
@@ -92,9 +91,9 @@ export interface Reconciled {
  */
 export async function reconcile(core: TransactionCore, definition: Definition): Promise<Reconciled> {
   const stored = await readStored(core, definition);
-  if (stored === undefined) return { layout: await register(core, definition), added: [], dropped: [] };
+  if (stored === undefined) return { layout: await register(core, definition), dropped: [] };
   const seen = layoutOf(definition, stored);
-  if (seen.changes.length === 0) return { layout: seen, added: [], dropped: [] };
+  if (seen.changes.length === 0) return { layout: seen, dropped: [] };
   const live = new Map(seen.indexes.map(({ index, prefix, ready }) => [index.name, { prefix, ready }]));
   const dropped = Object.keys(stored.indexes).filter((name) => !live.has(name));
   dropBuckets(
@@ -119,7 +118,7 @@ export async function reconcile(core: TransactionCore, definition: Definition): 
   // Indexes half built and new ones are built together, from the first record on.
   if (added.length > 0) core.set(buildKey(definition.name), null);
   const layout = writeLayout(core, definition, { ...stored, indexes: Object.fromEntries(indexes) });
-  return { layout, added: added.map((index) => index.name), dropped };
+  return { layout, dropped };
 }
 
 async function bucketsOf(core: TransactionCore, names: readonly string[]): Promise<BucketState[]> {

@@ -5,10 +5,10 @@ import { DatabaseError } from "../errors.ts";
 import type { TransactionCore } from "../store/core.ts";
 import { show } from "../store/options.ts";
 import type { Definition, Index } from "./definition.ts";
-import { allEntriesOf, type Entry, entriesOf, type Kept } from "./entries.ts";
+import { allEntriesOf, type Entries, type Entry, entriesOf, type Kept, NONE } from "./entries.ts";
 import { findEntries } from "./find-entries.ts";
 import type { Layout, LiveIndex } from "./layout.ts";
-import { fromText, primaryOfRecord, toKept } from "./record-codec.ts";
+import { holderOf, keptOf, toKept } from "./record-codec.ts";
 import { uniqueViolation } from "./record-errors.ts";
 
 /** An entry of a unique index that a record is to have, or to give up. */
@@ -27,13 +27,7 @@ interface Changes {
   readonly released: Holding[];
 }
 
-const NONE: readonly Entry[] = [];
-const NO_ENTRIES: readonly (readonly Entry[])[] = [];
-
-/** What a stored text is a record of. */
-export function keptOf(definition: Definition, text: string, primary: string): Kept {
-  return { record: fromText(definition, text), text, primary };
-}
+const NO_ENTRIES: Entries = [];
 
 /** A record as it goes into the store, with the entries that it is to have. */
 export interface Incoming {
@@ -82,9 +76,6 @@ export function remove(
   return change(core, definition, layout, { key, text: null, primary }, before, NO_ENTRIES);
 }
 
-/** Entries of a record, by the places of the indexes in the definition. */
-type Entries = readonly (readonly Entry[])[];
-
 function change(
   core: TransactionCore,
   definition: Definition,
@@ -125,6 +116,18 @@ function entriesBefore(
       return NONE; // What cannot be indexed was not.
     }
   });
+}
+
+/** Gives a record that is there already its entries in some indexes. @throws DatabaseError as {@link replace} */
+export function addEntries(
+  core: TransactionCore,
+  definition: Definition,
+  indexes: readonly LiveIndex[],
+  kept: Kept,
+): Awaitable<void> {
+  const changes: Changes = { writes: [], claimed: [], released: [] };
+  for (const live of indexes) compare(live, NONE, entriesOf(definition, live.index, kept), changes);
+  return settle(core, definition, changes, kept.primary);
 }
 
 /** Adds what differs between the entries that were and those that are to be. */
@@ -210,11 +213,6 @@ function eachHolder(
 
 function holderIn(definition: Definition, index: Index, value: Value | undefined): string | undefined {
   return value === undefined ? undefined : holderOf(definition, index, value as string);
-}
-
-/** The parts of the primary key of the record that has an entry of a unique index, from the entry's value. */
-export function holderOf(definition: Definition, index: Index, value: string): string {
-  return index.include === undefined ? value : primaryOfRecord(definition, fromText(definition, value));
 }
 
 /** What an update makes of a record. @throws DatabaseError `RECORD_INVALID` for what is neither patch nor function */

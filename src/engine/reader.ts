@@ -63,6 +63,20 @@ export async function chunkOfSteps(
   return rows;
 }
 
+/**
+ * Counts the rows that a reader has left.
+ *
+ * @param guard called after each trip: throws where the count is not wanted any more
+ */
+export async function countRows(reader: RowReader, guard: () => void): Promise<number> {
+  for (let count = 0; ; ) {
+    const rows = await reader.chunk(MAX_CHUNK);
+    guard();
+    if (rows.length === 0) return count;
+    count += rows.length;
+  }
+}
+
 /** Rows a trip to the engine brings at the most: past this, a longer wait gains nothing. */
 export const MAX_CHUNK = 1000;
 /** Bytes or characters of values that are worked on at a time, where their number is not the caller's choice. */

@@ -1,7 +1,8 @@
-import { allRows, MAX_CHUNK } from "../engine/reader.ts";
+import { allRows, countRows } from "../engine/reader.ts";
 import { PendingSource } from "../engine/source.ts";
 import { abortError } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
+import type { TransactionCore } from "../store/core.ts";
 import { childPrefix, namesIn } from "../store/names.ts";
 import type { Store } from "../store/store.ts";
 import { droppedPrefix, isSystemRow, prefixOf, rowsOf } from "../store/system.ts";
@@ -113,7 +114,7 @@ async function countChanges({ core }: Transaction, writes: WriteSet): Promise<Re
     const prefix = write === null ? undefined : droppedPrefix(key, write);
     if (prefix === undefined) continue;
     dropped.add(prefix);
-    changesIn(prefix).deleted += await countRows(before, prefix);
+    changesIn(prefix).deleted += await countIn(core, before, prefix);
   }
   for (const [key, write] of writes.entries()) {
     const prefix = prefixOf(key);
@@ -125,14 +126,10 @@ async function countChanges({ core }: Transaction, writes: WriteSet): Promise<Re
   return Object.fromEntries(counted);
 }
 
-async function countRows(source: PendingSource, prefix: string): Promise<number> {
+async function countIn(core: TransactionCore, source: PendingSource, prefix: string): Promise<number> {
   const reader = source.read(allRows(rowsOf(prefix), false));
   try {
-    for (let count = 0; ; ) {
-      const rows = await reader.chunk(MAX_CHUNK);
-      if (rows.length === 0) return count;
-      count += rows.length;
-    }
+    return await countRows(reader, () => core.guardOpen());
   } finally {
     reader.close();
   }

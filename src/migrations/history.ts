@@ -5,13 +5,11 @@
  *   "migration_001", …     { version, description, appliedAt, durationMs }, one for each applied
  *   "migration_running"    { version, description, direction, affects, startedAt, durationMs, rows, total?, cursor?,
  *                          backup? } while a batched step is half done
- *
  *   "migration_backup"     { commit, version, path } between a backup and the first step that was done after it
  *
  * Each changes in the same commit as what it tells of.
  */
 import { DatabaseError } from "../errors.ts";
-import type { Bucket } from "../store/bucket.ts";
 import type { Transaction } from "../store/transaction.ts";
 import type { Migration } from "./step.ts";
 
@@ -88,7 +86,7 @@ export async function readHistory(tx: Transaction): Promise<History> {
   const entries = (await bucket.getMany(keys)) as (AppliedMigration | undefined)[];
   // Older programs wrote a version without a history.
   const applied = entries.filter((entry) => entry !== undefined);
-  const running = await readRunning(tx);
+  const running = (await bucket.get(RUNNING)) as RunningMigration | undefined;
   const backup = (await bucket.get(BACKUP)) as MadeBackup | undefined;
   return { version: version as number, applied, running, backup };
 }
@@ -123,13 +121,13 @@ export async function writeDone(
 
 /** Notes how far a batched step is. */
 export async function writeRunning(tx: Transaction, running: RunningMigration): Promise<void> {
-  const bucket: Bucket<unknown, string> = await tx.createBucketIfNotExists<unknown, string>(BUCKET);
+  const bucket = await tx.createBucketIfNotExists<unknown, string>(BUCKET);
   await bucket.put(RUNNING, running);
 }
 
 /** Notes where a backup was made. */
 export async function writeBackup(tx: Transaction, version: number, path: string): Promise<void> {
-  const bucket: Bucket<unknown, string> = await tx.createBucketIfNotExists<unknown, string>(BUCKET);
+  const bucket = await tx.createBucketIfNotExists<unknown, string>(BUCKET);
   await bucket.put(BACKUP, { commit: tx.id, version, path });
 }
 

@@ -42,8 +42,7 @@ export abstract class BucketParent {
   guardWritable(): void {
     this.core.guardWritable();
     if (this.state.deleted) throw deletedError(this.state);
-    refuseMigrating(this.core, this.state);
-    refuseOwned(this.state);
+    refuseReserved(this.core, this.state);
   }
 
   /**
@@ -147,8 +146,7 @@ export abstract class BucketParent {
     return this.core.inTurn(async () => {
       this.guardWritable();
       const bucket = await requireBucket(this.core, this.state, name);
-      refuseMigrating(this.core, bucket);
-      refuseOwned(bucket);
+      refuseReserved(this.core, bucket);
       await deleteBucket(this.core, bucket);
     });
   }
@@ -175,14 +173,20 @@ export async function requireBucket(
   );
 }
 
+/** Keeps a bucket from changes that are not for the caller to make. @throws DatabaseError `BUCKET_MIGRATING`, `BUCKET_OWNED` */
+export function refuseReserved(core: TransactionCore, bucket: BucketState): void {
+  refuseMigrating(core, bucket);
+  refuseOwned(bucket);
+}
+
 /** @throws DatabaseError `BUCKET_MIGRATING` for a bucket of which a migration has changed a part */
-export function refuseMigrating(core: TransactionCore, bucket: BucketState): void {
+function refuseMigrating(core: TransactionCore, bucket: BucketState): void {
   if (bucket.record.migrating !== undefined && !core.migrating)
     throw migratingError(`bucket ${pathOf(bucket)}`, bucket.record.migrating);
 }
 
 /** @throws DatabaseError `BUCKET_OWNED` for a bucket that holds a collection's rows */
-export function refuseOwned(bucket: BucketState): void {
+function refuseOwned(bucket: BucketState): void {
   const { owner } = bucket.record;
   if (owner === undefined) return;
   throw new DatabaseError(

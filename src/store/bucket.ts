@@ -1,6 +1,6 @@
 import { type Awaitable, chain } from "../awaitable.ts";
 import type { Row, Value } from "../engine/level.ts";
-import { MAX_CHUNK } from "../engine/reader.ts";
+import { countRows } from "../engine/reader.ts";
 import type { Write } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
 import { decodeKey } from "../keys/decode.ts";
@@ -158,12 +158,7 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
       toRowRange(this.#prefix, this.#codec, options as RangeOptions, { keys: true, values: false }),
     );
     try {
-      for (let count = 0; ; ) {
-        const rows = await reader.chunk(MAX_CHUNK);
-        this.guard();
-        if (rows.length === 0) return count;
-        count += rows.length;
-      }
+      return await countRows(reader, () => this.guard());
     } finally {
       this.core.close(reader);
     }

@@ -1,6 +1,6 @@
 import { DatabaseError } from "../errors.ts";
 import { Bucket } from "./bucket.ts";
-import { BucketParent, refuseMigrating, refuseOwned, requireBucket } from "./bucket-parent.ts";
+import { BucketParent, refuseReserved, requireBucket } from "./bucket-parent.ts";
 import type { BucketState } from "./bucket-state.ts";
 import { findBucket, moveBucket, refuseValue } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
@@ -54,7 +54,8 @@ export class Transaction extends BucketParent implements AsyncDisposable {
    * @param from the bucket in which it lies; the transaction or undefined for the top level
    * @param to the bucket into which it goes; likewise
    * @throws DatabaseError `BUCKET_NOT_FOUND`, `BUCKET_EXISTS`, `INCOMPATIBLE_VALUE`, `BUCKET_SAME` where from is to,
-   * `BUCKET_CYCLE` where it would go into itself, `BUCKET_OWNED` for a collection's, `STORE_DIFFERENT` for a bucket of another store or transaction
+   * `BUCKET_CYCLE` where it would go into itself, `BUCKET_OWNED` for a collection's, `BUCKET_MIGRATING`,
+   * `STORE_DIFFERENT` for a bucket of another store or transaction
    */
   async moveBucket(
     name: string,
@@ -77,9 +78,8 @@ export class Transaction extends BucketParent implements AsyncDisposable {
       );
     }
     const moved = await requireBucket(this.core, source, name);
-    refuseMigrating(this.core, moved);
-    refuseOwned(moved);
-    refuseOwned(target);
+    refuseReserved(this.core, moved);
+    refuseReserved(this.core, target);
     if ((await findBucket(this.core, target, name)) !== undefined) {
       throw new DatabaseError(
         "BUCKET_EXISTS",

@@ -1,10 +1,9 @@
 import { collection, type Progress, type Store } from "@meshgate/database";
-import { MemoryLevel } from "memory-level";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { WithoutGetSync } from "../helpers/levels.ts";
 import { type Location, usePlaces } from "../helpers/places.ts";
-import { expectRefused, expectSound, rollingBack } from "../helpers/stores.ts";
+import { expectRefused, rollingBack } from "../helpers/stores.ts";
+import { locationsIn, openVerified } from "./locations.ts";
 
 const places = usePlaces();
 
@@ -15,20 +14,9 @@ const items = collection({
   indexes: { n: { on: "n" }, even: { on: ["even", "n"], include: "record" } },
 });
 
-const LOCATIONS: readonly [name: string, make: () => Location][] = [
-  ["classic-level", () => places.path("store")],
-  ["memory-level", () => new MemoryLevel<string, string>()],
-  ["an engine without getSync", () => new WithoutGetSync()],
-];
+const LOCATIONS = locationsIn(places);
 
-async function openAt(make: () => Location): Promise<Store> {
-  const store = await places.open(make());
-  places.later(async () => {
-    await expectSound(store);
-    expect((await items.verify(store)).problems).toEqual([]);
-  });
-  return store;
-}
+const openAt = (make: () => Location): Promise<Store> => openVerified(places, make, items);
 
 const item = (group: string, n: number) => ({ group, n, even: n % 2 === 0 });
 const many = (count: number, group = "g") => Array.from({ length: count }, (_, n) => item(group, n));

@@ -3,9 +3,9 @@ import { Level } from "level";
 import { MemoryLevel } from "memory-level";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { WithoutGetSync } from "../helpers/levels.ts";
 import { type Location, usePlaces } from "../helpers/places.ts";
-import { expectRefused, expectSound, rollingBack } from "../helpers/stores.ts";
+import { expectRefused, rollingBack } from "../helpers/stores.ts";
+import { locationsIn, openVerified } from "./locations.ts";
 
 const places = usePlaces();
 
@@ -19,18 +19,10 @@ const users = collection({
 /** As it could be written without the compiler's help. */
 const loose = collection({ name: "loose", schema: z.looseObject({}), key: "id" as never });
 
-const LOCATIONS: readonly [name: string, make: () => Location][] = [
-  ["classic-level", () => places.path("store")],
-  ["memory-level", () => new MemoryLevel<string, string>()],
-  ["an engine without getSync", () => new WithoutGetSync()],
-];
+const LOCATIONS = locationsIn(places);
 
 async function openWithUser(make: () => Location): Promise<Store> {
-  const store = await places.open(make());
-  places.later(async () => {
-    await expectSound(store);
-    expect((await users.verify(store)).problems).toEqual([]);
-  });
+  const store = await openVerified(places, make, users);
   await store.update((tx) => users.in(tx).insert({ tenantId: "t", id: "a", email: "e", nick: "n" }));
   return store;
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { WithoutGetSync } from "../helpers/levels.ts";
 import { type Location, usePlaces } from "../helpers/places.ts";
 import { expectRefused, expectSound, rollingBack } from "../helpers/stores.ts";
+import { locationsIn } from "./locations.ts";
 
 const places = usePlaces();
 
@@ -38,11 +39,7 @@ const all: readonly User[] = [
 ];
 const [ta, tb, tc, ua] = all as [User, User, User, User];
 
-const LOCATIONS: readonly [name: string, make: () => Location][] = [
-  ["classic-level", () => places.path("store")],
-  ["memory-level", () => new MemoryLevel<string, string>()],
-  ["an engine without getSync", () => new WithoutGetSync()],
-];
+const LOCATIONS = locationsIn(places);
 
 async function openFilled(make: () => Location): Promise<Store> {
   const store = await places.open(make());

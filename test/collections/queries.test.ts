@@ -6,12 +6,11 @@ import {
   type Transaction,
 } from "@meshgate/database";
 import { ClassicLevel } from "classic-level";
-import { MemoryLevel } from "memory-level";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { WithoutGetSync } from "../helpers/levels.ts";
 import { type Location, usePlaces } from "../helpers/places.ts";
 import { expectRefused, expectSound, rollingBack } from "../helpers/stores.ts";
+import { locationsIn } from "./locations.ts";
 
 const places = usePlaces();
 
@@ -57,11 +56,7 @@ const ALL = [
 const all = ALL.map((user): RecordOf<typeof users> => ({ ...user, tags: [...user.tags] }));
 const [ta, tb, tc, ua] = all as [User, User, User, User];
 
-const LOCATIONS: readonly [name: string, make: () => Location][] = [
-  ["classic-level", () => places.path("store")],
-  ["memory-level", () => new MemoryLevel<string, string>()],
-  ["an engine without getSync", () => new WithoutGetSync()],
-];
+const LOCATIONS = locationsIn(places);
 
 async function openFilled(make: () => Location): Promise<Store> {
   const store = await places.open(make());

@@ -1,10 +1,9 @@
 import { collection, DatabaseError, type Store } from "@meshgate/database";
-import { MemoryLevel } from "memory-level";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { WithoutGetSync } from "../helpers/levels.ts";
 import { type Location, usePlaces } from "../helpers/places.ts";
-import { expectRefused, expectSound } from "../helpers/stores.ts";
+import { expectRefused } from "../helpers/stores.ts";
+import { locationsIn, openVerified } from "./locations.ts";
 
 const places = usePlaces();
 
@@ -25,20 +24,9 @@ const accounts = collection({
   },
 });
 
-const LOCATIONS: readonly [name: string, make: () => Location][] = [
-  ["classic-level", () => places.path("store")],
-  ["memory-level", () => new MemoryLevel<string, string>()],
-  ["an engine without getSync", () => new WithoutGetSync()],
-];
+const LOCATIONS = locationsIn(places);
 
-async function openAt(make: () => Location): Promise<Store> {
-  const store = await places.open(make());
-  places.later(async () => {
-    await expectSound(store);
-    expect((await accounts.verify(store)).problems).toEqual([]);
-  });
-  return store;
-}
+const openAt = (make: () => Location): Promise<Store> => openVerified(places, make, accounts);
 
 async function thrownBy(call: () => unknown): Promise<DatabaseError> {
   try {

@@ -1,10 +1,10 @@
 import { collection, DatabaseError, type Store, type Transaction } from "@meshgate/database";
-import { MemoryLevel } from "memory-level";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { WithoutEither, WithoutGetSync } from "../helpers/levels.ts";
+import { WithoutEither } from "../helpers/levels.ts";
 import { type Location, usePlaces } from "../helpers/places.ts";
-import { expectRefused, expectSound, rollingBack } from "../helpers/stores.ts";
+import { expectRefused, rollingBack } from "../helpers/stores.ts";
+import { locationsIn, openVerified } from "./locations.ts";
 
 const places = usePlaces();
 const NOON = new Date("2024-05-01T12:00:00.000Z");
@@ -31,22 +31,12 @@ const users = collection({
   },
 });
 
-const LOCATIONS: readonly [name: string, make: () => Location][] = [
-  ["classic-level", () => places.path("store")],
-  ["memory-level", () => new MemoryLevel<string, string>()],
-  ["an engine without getSync", () => new WithoutGetSync()],
-  ["an engine without getSync and snapshots", () => new WithoutEither()],
+const LOCATIONS = [
+  ...locationsIn(places),
+  ["an engine without getSync and snapshots", () => new WithoutEither()] as [string, () => Location],
 ];
 
-/** A store that is looked through after the test: its rows, and records against entries. */
-async function openAt(make: () => Location): Promise<Store> {
-  const store = await places.open(make());
-  places.later(async () => {
-    await expectSound(store);
-    expect((await users.verify(store)).problems).toEqual([]);
-  });
-  return store;
-}
+const openAt = (make: () => Location): Promise<Store> => openVerified(places, make, users);
 
 /** What a transaction would write by now: whole keys and values, null for what it deletes. */
 const pending = (tx: Transaction): Map<string, unknown> => new Map(tx.core.writes?.entries());
