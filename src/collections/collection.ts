@@ -4,6 +4,7 @@ import type { WorkOptions } from "../store/progress.ts";
 import type { Store } from "../store/store.ts";
 import { Transaction } from "../store/transaction.ts";
 import { type BuildReport, build } from "./build.ts";
+import { textToDates } from "./dates.ts";
 import { type Definition, type DefinitionOptions, define } from "./definition.ts";
 import { Records } from "./records.ts";
 import { drop } from "./registry.ts";
@@ -93,6 +94,12 @@ export class Collection<C extends CollectionTypes = CollectionTypes> {
    */
   reindex(store: Store, options: WorkOptions = {}): Promise<VerifyReport> {
     return verify(store, this.#definition, options, true);
+  }
+
+  /** @internal A record from its JSON, in which dates are text. */
+  revive(json: object): object {
+    const { dates } = this.#definition;
+    return dates === undefined ? json : (textToDates(json, dates) as object);
   }
 
   /** Deletes the collection with all its records and indexes. @returns whether there was one */

@@ -3,6 +3,7 @@
  * text (what `JSON.stringify` writes) and read back as dates, without a mark in the row.
  */
 import { DatabaseError } from "../errors.ts";
+import { readDate } from "./iso-date.ts";
 import type { Schema } from "./schema.ts";
 
 /** Where the dates of a value are: the value itself, fields of it, or all that it contains. */
@@ -183,8 +184,10 @@ export function spellPlan(plan: DatePlan | undefined): unknown {
 
 /** A copy of the value with its dates as ISO text. What is no valid date stays, to be refused later. */
 export function datesToText(value: unknown, plan: DatePlan): unknown {
+  // A date's own methods may say anything: keys and text must say the same.
+  const { getTime, toISOString } = Date.prototype;
   return mapDates(value, plan, copyOf, (date) =>
-    date instanceof Date && !Number.isNaN(date.getTime()) ? date.toISOString() : date,
+    date instanceof Date && !Number.isNaN(getTime.call(date)) ? toISOString.call(date) : date,
   );
 }
 
@@ -192,7 +195,7 @@ export function datesToText(value: unknown, plan: DatePlan): unknown {
 export function textToDates(value: unknown, plan: DatePlan): unknown {
   return mapDates(value, plan, itself, (text) => {
     if (typeof text !== "string") return text;
-    const date = new Date(text);
+    const date = readDate(text);
     return Number.isNaN(date.getTime()) ? text : date;
   });
 }

@@ -2,18 +2,20 @@ import type { Row } from "../engine/level.ts";
 import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
 import { successor } from "../keys/bounds.ts";
 import type { Key } from "../keys/encode.ts";
-import { checkCount } from "../store/options.ts";
+import { checkCount, checkFunction } from "../store/options.ts";
 import type { RangeOptions } from "../store/range-options.ts";
 import type { AccessPath } from "./access-path.ts";
 import { danglingEntry, keyOfEntry, keyStart } from "./lookup-reader.ts";
 import { openToken, sealToken } from "./token.ts";
 
 /** Which records {@link Queries.pages} gives. */
-export interface PageOptions<B extends Key = Key> extends Omit<RangeOptions<B>, "limit"> {
+export interface PageOptions<B extends Key = Key, T = object> extends Omit<RangeOptions<B>, "limit"> {
   /** How many records a page has at the most. */
   readonly size: number;
   /** The token of the page before; none for the first page. */
   readonly after?: string | undefined;
+  /** Which of the records to give: the others are read and passed over. Not part of what a token is bound to. */
+  where?(record: T): boolean;
 }
 
 /** Some records, and how to go on. */
@@ -23,22 +25,28 @@ export interface Page<T> {
   readonly next: string | undefined;
 }
 
+/** Rows read at a time where some are passed over. */
+const PASSED = 256;
+
 /** Pages of records, in order. */
 export class Pages<T extends object> implements AsyncIterable<Page<T>> {
   readonly #path: AccessPath;
   readonly #rows: RowRange;
   readonly #size: number;
   readonly #after: string | undefined;
+  readonly #where: ((record: object) => boolean) | undefined;
   readonly #source: { carriesRecord: boolean; decode: (text: string) => T };
 
   /** @internal @throws DatabaseError `OPTION_INVALID` */
   constructor(
     path: AccessPath,
     rows: RowRange,
-    options: { size: unknown; after: unknown },
+    options: { size: unknown; after: unknown; where?: unknown },
     source: { carriesRecord: boolean; decode: (text: string) => T },
   ) {
     checkCount(options.size, 1, "The option size");
+    if (options.where !== undefined) checkFunction(options.where, "where");
+    this.#where = options.where as ((record: object) => boolean) | undefined;
     this.#path = path;
     this.#rows = rows;
     this.#size = options.size;
@@ -62,20 +70,44 @@ export class Pages<T extends object> implements AsyncIterable<Page<T>> {
   }
 
   async #page(after: string | undefined): Promise<Page<T>> {
-    const { core } = this.#path;
-    core.guardOpen();
-    const bounds = after === undefined ? this.#rows : await this.#beyond(after);
-    // One more than a page has tells whether there is another.
-    const rows = await this.#read({ ...bounds, limit: this.#size + 1 });
-    const shown = rows.slice(0, this.#size);
-    const records = await this.#records(shown);
-    const last = shown.at(-1);
-    const isLast = rows.length <= this.#size || last === undefined;
-    return { records, next: isLast ? undefined : await sealToken(this.#path, this.#rows, positionOf(last)) };
+    this.#path.core.guardOpen();
+    const bounds =
+      after === undefined ? this.#rows : this.#beyond(await openToken(this.#path, this.#rows, after));
+    const { found, hasMore } =
+      this.#where === undefined ? await this.#firstOf(bounds) : await this.#firstWhere(bounds, this.#where);
+    const last = found.at(-1);
+    return {
+      records: found.map(({ record }) => record),
+      next:
+        hasMore && last !== undefined
+          ? await sealToken(this.#path, this.#rows, positionOf(last.row))
+          : undefined,
+    };
   }
 
-  async #beyond(token: string): Promise<RowRange> {
-    const position = await openToken(this.#path, this.#rows, token);
+  async #firstOf(bounds: RowRange): Promise<Sought<T>> {
+    // One more than a page has tells whether there is another; it is not looked at.
+    const rows = await this.#read({ ...bounds, limit: this.#size + 1 });
+    return { found: await this.#records(rows.slice(0, this.#size)), hasMore: rows.length > this.#size };
+  }
+
+  async #firstWhere(bounds: RowRange, where: (record: object) => boolean): Promise<Sought<T>> {
+    const found: Found<T>[] = [];
+    const limit = Math.max(this.#size + 1, PASSED);
+    for (let rest = bounds; ; ) {
+      const rows = await this.#read({ ...rest, limit });
+      for (const each of await this.#records(rows)) {
+        if (!where(each.record)) continue;
+        if (found.length === this.#size) return { found, hasMore: true };
+        found.push(each);
+      }
+      const last = rows.at(-1);
+      if (rows.length < limit || last === undefined) return { found, hasMore: false };
+      rest = this.#beyond(positionOf(last));
+    }
+  }
+
+  #beyond(position: string): RowRange {
     return this.#rows.reverse
       ? { ...this.#rows, to: position }
       : { ...this.#rows, from: successor(position) };
@@ -98,21 +130,35 @@ export class Pages<T extends object> implements AsyncIterable<Page<T>> {
     }
   }
 
-  async #records(rows: readonly Row[]): Promise<T[]> {
-    if (this.#source.carriesRecord) return rows.map((row) => this.#source.decode(row[1] as string));
+  async #records(rows: readonly Row[]): Promise<Found<T>[]> {
     const { core } = this.#path;
+    if (this.#source.carriesRecord)
+      return rows.map((row) => ({ row, record: this.#source.decode(row[1] as string) }));
     const records = (await this.#path.place())?.records ?? "";
     const keys = rows.map((row) => records + keyOfEntry(this.#path, row));
     const texts = await core.getMany(keys, "utf8");
     core.guardOpen();
-    const found: T[] = [];
+    const found: Found<T>[] = [];
     for (const [i, text] of texts.entries()) {
-      if (text !== undefined) found.push(this.#source.decode(text as string));
+      const row = rows[i] as Row;
+      if (text !== undefined) found.push({ row, record: this.#source.decode(text as string) });
       // A writer may have deleted the record since its entry was read.
-      else if (core.pending(keys[i] as string) === undefined) throw danglingEntry(this.#path, rows[i] as Row);
+      else if (core.pending(keys[i] as string) === undefined) throw danglingEntry(this.#path, row);
     }
     return found;
   }
+}
+
+/** The records of a page, and whether there are others behind them. */
+interface Sought<T> {
+  readonly found: readonly Found<T>[];
+  readonly hasMore: boolean;
+}
+
+/** A record, and the row that it was found by. */
+interface Found<T> {
+  readonly row: Row;
+  readonly record: T;
 }
 
 /** Where a row stands, without the prefix: an index that is built anew may get another. */

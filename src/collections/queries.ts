@@ -38,7 +38,7 @@ interface Wanted {
 }
 
 const JSON_ROWS = codecOf("utf8");
-const PAGE_OPTIONS = ["size", "after", "prefix", "gt", "gte", "lt", "lte", "reverse"];
+const PAGE_OPTIONS = ["size", "after", "where", "prefix", "gt", "gte", "lt", "lte", "reverse"];
 
 /**
  * Reads records in the order of a key: the primary key's, or an index's.
@@ -104,14 +104,15 @@ export class Queries<T extends object, K extends Key, B extends Key> {
    * The records between two bounds, page by page, each with a token that asks for the next: for lists that are shown
    * over several requests. What comes and goes between two pages is met if it lies ahead.
    *
-   * @param options bounds as of {@link range}; `size`: records a page; `after`: the token of the page before
+   * @param options bounds as of {@link range}; `size`: records a page; `after`: the token of the page before;
+   * `where`: passes over records for which it is not true
    * @returns pages to walk with `for await`, or one with `first()`
    * @throws DatabaseError as {@link range}; `TOKEN_INVALID` for a token of another collection, index, order or bounds,
    * and for one that this store did not give
    */
-  pages(options: PageOptions<B>): Pages<T> {
+  pages(options: PageOptions<B, T>): Pages<T> {
     checkOptions(options, PAGE_OPTIONS, "pages()");
-    const { after, size, ...bounds } = options ?? {};
+    const { after, size, where, ...bounds } = options ?? {};
     const rows = this.#rows(bounds as RangeOptions<B>, {
       keys: true,
       values: this.#carriesRecord || this.path.index?.unique === true,
@@ -119,7 +120,7 @@ export class Queries<T extends object, K extends Key, B extends Key> {
     return new Pages<T>(
       this.path,
       rows,
-      { size, after },
+      { size, after, where },
       {
         carriesRecord: this.#carriesRecord,
         decode: (text) => this.decode(text),

@@ -148,7 +148,8 @@ function isPositiveInteger(part: unknown): part is number {
 }
 
 function encodeDate(date: Date, path: string): string {
-  const time = date.getTime();
+  // Not the date's own method: what that gives need be no number.
+  const time = Date.prototype.getTime.call(date);
   if (Number.isNaN(time)) throw invalid(path, "an invalid Date", "Pass a date that exists.");
   return `G${encodeNumber(time, path)}`;
 }

@@ -128,6 +128,22 @@ describe.each(ENGINES)("pages on %s", (_, open) => {
     });
   });
 
+  test("pass over records for which where is not true, and still are as long as they can be", async () => {
+    const store = await filled(open, 700);
+    for (const path of PATHS) {
+      const all = await walk(store, path, { size: 5000 });
+      const isWanted = (id: number) => id % 67 === 0 || id < 3;
+      const where = (each: User) => isWanted(each.id);
+      const wanted = all.filter((key) => isWanted(Number(key.slice(1))));
+      expect(wanted.length).toBeGreaterThan(5);
+      for (const size of [1, 4, wanted.length - 1, wanted.length, 100])
+        expect(await walk(store, path, { size, where }), `${path}, ${size}`).toEqual(wanted);
+    }
+    const page = await pageOf(store, undefined, { size: 3, prefix: ["t"], where: () => false });
+    expect(page).toEqual({ records: [], next: undefined });
+    await expectRefused("OPTION_INVALID", () => pageOf(store, undefined, { size: 1, where: 5 as never }));
+  });
+
   test("are walked by for await, from any page on", async () => {
     const store = await filled(open, 10);
     const first = await pageOf(store, "group", { size: 4, prefix: ["t"] });

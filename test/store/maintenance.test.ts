@@ -199,6 +199,10 @@ describe("progress and signals", () => {
     const steps: Progress[] = [];
     await store.compact({ onProgress: (progress) => steps.push(progress) });
     expect(steps).toEqual([0, 1, 2, 3, 4, 5].map((done) => ({ done, total: 5 })));
+    const some: Progress[] = [];
+    await store.compact({ buckets: ["b", "d", "none"], onProgress: (progress) => some.push(progress) });
+    expect(some).toEqual([0, 1, 2].map((done) => ({ done, total: 2 })));
+    await expectRefused("OPTION_INVALID", () => store.compact({ buckets: "b" as never }), "buckets");
     await expectAborts((options) => store.compact(options), 2);
     await expectPassesOn((options) => store.compact(options));
     await expectSound(store);
