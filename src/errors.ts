@@ -68,6 +68,23 @@ export type MigrationErrorCode =
 /** Codes of errors about a bbolt file that is read. */
 export type ImportErrorCode = "BOLT_INVALID" | "BOLT_DAMAGED" | "BOLT_BUSY";
 
+/** Codes of errors about the control plane's tenants, and the rules of its models. */
+export type ControlPlaneErrorCode =
+  | "TENANT_NOT_FOUND"
+  | "TENANT_SUSPENDED"
+  | "TENANT_BUSY"
+  | "TENANT_NOT_EMPTY"
+  | "TENANT_REQUIRED"
+  | "TENANT_MISMATCH"
+  | "QUOTA_EXCEEDED"
+  | "REFERENCE_INVALID"
+  | "ID_AMBIGUOUS"
+  | "SERIES_LIMIT"
+  | "METRIC_TOO_LATE"
+  | "CHECKPOINT_INVALID"
+  | "EXPORT_INVALID"
+  | "RETENTION_FAILED";
+
 /** Every code that a {@link DatabaseError} can bear, grouped by the phase in which it arises. */
 export type ErrorCode =
   | OpenErrorCode
@@ -75,7 +92,8 @@ export type ErrorCode =
   | DataErrorCode
   | CollectionErrorCode
   | MigrationErrorCode
-  | ImportErrorCode;
+  | ImportErrorCode
+  | ControlPlaneErrorCode;
 
 /**
  * The one error class of this library.

@@ -24,8 +24,84 @@ export type { Records } from "./collections/records.ts";
 export type { InputOf, OutputOf, RecordIssue, Schema } from "./collections/schema.ts";
 export type { CollectionTypes, IndexDefinition, IndexTypes, Scalar } from "./collections/types.ts";
 export type { VerifyReport } from "./collections/verify.ts";
+export type {
+  ApiKey,
+  ApiKeyFilter,
+  ApiKeyInput,
+  ApiKeyPatch,
+  ApiKeys,
+  NewApiKey,
+  RotateOptions,
+} from "./control-plane/access/api-keys.ts";
+export type { Session } from "./control-plane/access/session-record.ts";
+export type { NewSession, SessionFilter, SessionInput, Sessions } from "./control-plane/access/sessions.ts";
+export type { Role, User, UserInput, Users } from "./control-plane/access/users.ts";
+export type {
+  ApiKeyIdentity,
+  ApiKeyRefusal,
+  ApiKeyVerification,
+  VerifyOptions as ApiKeyVerifyOptions,
+} from "./control-plane/access/verify-key.ts";
+export type { SessionRefusal, SessionVerification } from "./control-plane/access/verify-session.ts";
+export type { AlertRule, NotificationChannel } from "./control-plane/alerts/alert-record.ts";
+export type { AlertRuleInput, AlertRules } from "./control-plane/alerts/alert-rules.ts";
+export type { NotificationChannelInput, NotificationChannels } from "./control-plane/alerts/channels.ts";
+export type { AuditEntry, AuditListOptions, AuditTrail } from "./control-plane/audit/audit.ts";
+export type { AuditProblem, AuditProblemKind } from "./control-plane/audit/audit-chain.ts";
+export type { AuditHead, AuditLog, AuditLogInput } from "./control-plane/audit/audit-record.ts";
+export type {
+  AuditBroken,
+  AuditReport,
+  AuditSound,
+  VerifyAuditOptions,
+} from "./control-plane/audit/audit-verify.ts";
+export type { Checkpoint, PrivateKey, PublicKey } from "./control-plane/audit/checkpoints.ts";
+export type { ListOptions } from "./control-plane/common/pages.ts";
+export type { Actor } from "./control-plane/common/scope.ts";
+export type { Database, DatabaseStats } from "./control-plane/database.ts";
+export { DatabaseManager } from "./control-plane/database-manager.ts";
+export type { DatabaseOptions, RetentionOptions } from "./control-plane/database-options.ts";
+export type { DatabaseTransaction } from "./control-plane/database-transaction.ts";
+export type { Aggregate, Point } from "./control-plane/metrics/aggregate.ts";
+export type { Metrics, NamedSeries } from "./control-plane/metrics/metrics.ts";
+export type { MetricsListOptions } from "./control-plane/metrics/metrics-list.ts";
+export type { Granularity, MetricsSnapshot, Totals } from "./control-plane/metrics/metrics-record.ts";
+export type { NodeMetricsInput, NodeMetricsLog } from "./control-plane/metrics/node-metrics.ts";
+export type { NodeMetrics } from "./control-plane/metrics/node-metrics-record.ts";
+export type { RollUpReport } from "./control-plane/metrics/roll-up.ts";
+export type { LatestValue, Series, SeriesOptions } from "./control-plane/metrics/series.ts";
+export type { MetricsSnapshotInput } from "./control-plane/metrics/snapshot-writer.ts";
+export type { FlowDecision, RuleReference } from "./control-plane/network/decide.ts";
+export type { Flow, FlowEnd } from "./control-plane/network/flow.ts";
+export type { NodeGroup } from "./control-plane/network/group-record.ts";
+export type { NodeGroupInput, NodeGroups } from "./control-plane/network/groups.ts";
+export type { Node, NodeStatus } from "./control-plane/network/node-record.ts";
+export type { Heartbeat, NodeInput, Nodes } from "./control-plane/network/nodes.ts";
+export type { NetworkPolicies, NetworkPolicyInput } from "./control-plane/network/policies.ts";
+export type {
+  NetworkPolicy,
+  NetworkPolicyRule,
+  NetworkPolicyTarget,
+} from "./control-plane/network/policy-record.ts";
+export type { Operations } from "./control-plane/operations.ts";
+export type {
+  Retention,
+  RetentionDays,
+  RetentionReport,
+  RetentionStats,
+} from "./control-plane/retention/retention.ts";
+export type { RetentionKind, RetentionState } from "./control-plane/retention/retention-record.ts";
+export type { SystemOperations } from "./control-plane/system-operations.ts";
+export type { TenantHandle } from "./control-plane/tenant-handle.ts";
+export type { TenantOperations } from "./control-plane/tenant-operations.ts";
+export type { BillingRecord } from "./control-plane/tenants/billing-record.ts";
+export type { Quota, QuotaLimits, Recount } from "./control-plane/tenants/quota.ts";
+export type { TenantQuota } from "./control-plane/tenants/quota-record.ts";
+export type { Tenant, TenantInput, TenantSettings } from "./control-plane/tenants/tenant-record.ts";
+export type { Tenants } from "./control-plane/tenants/tenants.ts";
 export {
   type CollectionErrorCode,
+  type ControlPlaneErrorCode,
   DatabaseError,
   type DataErrorCode,
   type ErrorCode,

@@ -37,7 +37,7 @@ test.each(examples.map((code, i) => [i + 1, code] as const))(
     await writeFile(file, code);
     directory = await mkdtemp(join(tmpdir(), "meshgate-readme-"));
     // For the example that reads a bbolt file.
-    await copyFile(join(ROOT, "test/bolt/fixtures/tree-1024.bolt.db"), join(directory, "meshgate.db"));
+    await copyFile(join(ROOT, "test/bolt/fixtures/tree-1024.bolt.db"), join(directory, "meshgate-go.db"));
     process.chdir(directory);
     const printed: string[] = [];
     vi.spyOn(console, "log").mockImplementation((...values) => {

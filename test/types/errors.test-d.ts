@@ -1,6 +1,7 @@
 import {
   type Awaitable,
   type CollectionErrorCode,
+  type ControlPlaneErrorCode,
   DatabaseError,
   type DataErrorCode,
   decodeKey,
@@ -54,10 +55,14 @@ describe("DatabaseError", () => {
       | DataErrorCode
       | CollectionErrorCode
       | MigrationErrorCode
-      | ImportErrorCode;
+      | ImportErrorCode
+      | ControlPlaneErrorCode;
     expectTypeOf<Grouped>().toEqualTypeOf<ErrorCode>();
     expectTypeOf<(MigrationErrorCode | ImportErrorCode) & CollectionErrorCode>().toBeNever();
     expectTypeOf<MigrationErrorCode & ImportErrorCode>().toBeNever();
+    expectTypeOf<
+      ControlPlaneErrorCode & (CollectionErrorCode | MigrationErrorCode | ImportErrorCode)
+    >().toBeNever();
     expectTypeOf<OpenErrorCode & TransactionErrorCode>().toBeNever();
     expectTypeOf<OpenErrorCode & DataErrorCode>().toBeNever();
     expectTypeOf<TransactionErrorCode & DataErrorCode>().toBeNever();

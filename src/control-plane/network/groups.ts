@@ -1,0 +1,90 @@
+import type { z } from "zod";
+import type { Page } from "../../collections/pages.ts";
+import { DatabaseError } from "../../errors.ts";
+import type { Transaction } from "../../store/transaction.ts";
+import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
+import type { Scope } from "../common/scope.ts";
+import { type Saved, TenantRecords } from "../common/tenant-records.ts";
+import { type NodeGroup, type nodeGroup, nodeGroups } from "./group-record.ts";
+import { nodes } from "./node-record.ts";
+
+/** What a group is made from. */
+export type NodeGroupInput = Saved<z.input<typeof nodeGroup>, "createdAt" | "updatedAt">;
+
+/** The groups of a tenant's nodes. */
+export class NodeGroups extends TenantRecords<NodeGroup, NodeGroupInput> {
+  readonly #scope: Scope;
+
+  /** @internal */
+  constructor(scope: Scope) {
+    super(scope, { collection: nodeGroups, noun: "group", createdAt: "createdAt", updatedAt: "updatedAt" });
+    this.#scope = scope;
+  }
+
+  /** The tenant's groups in the order of their ids, or those with a node. @throws DatabaseError `OPTION_INVALID`, `TOKEN_INVALID` */
+  list(options: ListOptions & { readonly nodeId?: string | undefined } = {}): Promise<Page<NodeGroup>> {
+    checkList(options, ["nodeId"], "groups.list()");
+    const { nodeId, ...page } = options;
+    const { tenantId } = this.#scope;
+    return this.#scope.view((tx) => {
+      const records = nodeGroups.in(tx);
+      return nodeId === undefined
+        ? pageOf(records, { prefix: [tenantId] }, page)
+        : pageOf(records.by("node"), { prefix: [tenantId, nodeId] }, page);
+    });
+  }
+
+  /** Adds a node to a group that it may be in already. @throws DatabaseError as `update` */
+  addNode(id: string, nodeId: string): Promise<NodeGroup> {
+    return this.#change("addNode", id, nodeId, (ids) => [...ids, nodeId]);
+  }
+
+  /** Takes a node out of a group that it may not be in. @throws DatabaseError as `update` */
+  removeNode(id: string, nodeId: string): Promise<NodeGroup> {
+    return this.#change("removeNode", id, nodeId, (ids) => ids.filter((each) => each !== nodeId));
+  }
+
+  #change(verb: string, id: string, nodeId: string, change: (ids: string[]) => string[]): Promise<NodeGroup> {
+    const entry = () => ({ action: `group.${verb}`, resource: `node_groups/${id}`, details: { nodeId } });
+    return this.#scope.update(entry, async (tx, now) => {
+      const old = await this.find(tx, id);
+      return this.store(tx, { ...old, nodeIds: change(old.nodeIds), updatedAt: now }, old, now);
+    });
+  }
+
+  protected override async store(
+    tx: Transaction,
+    record: NodeGroup,
+    old: NodeGroup | undefined,
+    now: Date,
+  ): Promise<NodeGroup> {
+    const { tenantId } = this.#scope;
+    const nodeIds = Array.isArray(record.nodeIds) ? Array.from(new Set(record.nodeIds)) : record.nodeIds;
+    for (const nodeId of nodeIds ?? []) {
+      // Those that were in it before are there: a node that goes is taken out.
+      if (old?.nodeIds.includes(nodeId) || (await nodes.in(tx).has([tenantId, nodeId]))) continue;
+      throw new DatabaseError(
+        "REFERENCE_INVALID",
+        `The group ${JSON.stringify(record.id)} names the node ${JSON.stringify(nodeId)}, which the tenant ${JSON.stringify(tenantId)} does not have. Save the node first.`,
+        { details: { tenantId, collection: nodes.name, id: nodeId } },
+      );
+    }
+    return super.store(tx, { ...record, ...(nodeIds === undefined ? {} : { nodeIds }) }, old, now);
+  }
+}
+
+/** Takes a node out of all groups. */
+export async function leaveGroups(
+  tx: Transaction,
+  tenantId: string,
+  nodeId: string,
+  now: Date,
+): Promise<void> {
+  const records = nodeGroups.in(tx);
+  const within = await records
+    .by("node")
+    .range({ prefix: [tenantId, nodeId] })
+    .toArray();
+  for (const group of within)
+    await records.put({ ...group, nodeIds: group.nodeIds.filter((id) => id !== nodeId), updatedAt: now });
+}

@@ -1,0 +1,239 @@
+import type { Page } from "../collections/pages.ts";
+import { DatabaseError } from "../errors.ts";
+import type { ApiKeyInput, NewApiKey } from "./access/api-keys.ts";
+import type { User, UserInput } from "./access/users.ts";
+import { type ApiKeyVerification, type VerifyOptions, verifyApiKey } from "./access/verify-key.ts";
+import { type SessionVerification, verifySession } from "./access/verify-session.ts";
+import type { AlertRule, NotificationChannel } from "./alerts/alert-record.ts";
+import type { AlertRuleInput } from "./alerts/alert-rules.ts";
+import type { NotificationChannelInput } from "./alerts/channels.ts";
+import type { AuditListOptions } from "./audit/audit.ts";
+import type { AuditLog, AuditLogInput } from "./audit/audit-record.ts";
+import { checkTenantId, type Runner, Scope } from "./common/scope.ts";
+import type { Settings } from "./common/settings.ts";
+import type { MetricsSnapshotInput } from "./metrics/metrics.ts";
+import type { Granularity, MetricsSnapshot } from "./metrics/metrics-record.ts";
+import type { NodeGroup } from "./network/group-record.ts";
+import type { NodeGroupInput } from "./network/groups.ts";
+import type { Node, NodeStatus } from "./network/node-record.ts";
+import type { NodeInput } from "./network/nodes.ts";
+import type { NetworkPolicyInput } from "./network/policies.ts";
+import type { NetworkPolicy } from "./network/policy-record.ts";
+import { SystemOperations } from "./system-operations.ts";
+import { TenantOperations } from "./tenant-operations.ts";
+import type { QuotaLimits } from "./tenants/quota.ts";
+import type { TenantQuota } from "./tenants/quota-record.ts";
+import { GLOBAL, type Tenant, type TenantInput } from "./tenants/tenant-record.ts";
+
+/** A record that names its tenant. */
+export type Owned<Input> = Omit<Input, "tenantId"> & { readonly tenantId: string };
+/** A record of a tenant, or of all where it names none. */
+export type Shared<Input> = Omit<Input, "tenantId"> & { readonly tenantId?: string | undefined };
+
+/**
+ * The operations by the names that the Go package gave them. Each names its tenant, and the first write to a tenant
+ * makes it where there is none. Errors are those of the operation of the same kind that a tenant's handle has, or
+ * `system`: more can be done there.
+ */
+export class Operations {
+  readonly #runner: Runner;
+  readonly #settings: Settings;
+  /** What crosses tenants. */
+  readonly system: SystemOperations;
+
+  /** @internal */
+  constructor(runner: Runner, settings: Settings) {
+    this.#runner = runner;
+    this.#settings = settings;
+    this.system = new SystemOperations(runner, settings);
+  }
+
+  async saveTenant(input: TenantInput): Promise<Tenant> {
+    return this.system.tenants.save(input);
+  }
+
+  /** @returns undefined where there is none */
+  async getTenant(id: string): Promise<Tenant | undefined> {
+    return this.system.tenants.get(id);
+  }
+
+  /** All tenants in the order of their ids. */
+  async listTenants(): Promise<Tenant[]> {
+    return this.system.tenants.all();
+  }
+
+  async saveUser(input: Owned<UserInput>): Promise<User> {
+    return this.#of(input).users.save(input);
+  }
+
+  /**
+   * The user with an id.
+   *
+   * @returns undefined where there is none
+   * @throws DatabaseError `ID_AMBIGUOUS` where several tenants have one: ask one of them, with `tenant(id).users.get`
+   */
+  async getUser(id: string): Promise<User | undefined> {
+    return only(await this.system.getUsersById(id), "users", id);
+  }
+
+  /** @param email in any case @returns undefined where there is none */
+  async getUserByEmail(email: string): Promise<User | undefined> {
+    return this.system.getUserByEmail(email);
+  }
+
+  /** All users of a tenant in the order of their ids. Cost: one range. */
+  async getUsersByTenant(tenantId: string): Promise<User[]> {
+    return this.#within(tenantId).users.all();
+  }
+
+  async saveNode(input: Owned<NodeInput>): Promise<Node> {
+    return this.#of(input).nodes.save(input);
+  }
+
+  /** The node with an id. @returns undefined where there is none @throws DatabaseError `ID_AMBIGUOUS`, as {@link getUser} */
+  async getNode(id: string): Promise<Node | undefined> {
+    return only(await this.system.getNodesById(id), "nodes", id);
+  }
+
+  /** All nodes of a tenant in the order of their ids. Cost: one range. */
+  async getNodesByTenant(tenantId: string): Promise<Node[]> {
+    return this.#within(tenantId).nodes.all();
+  }
+
+  /** All nodes of a status, tenant by tenant. */
+  async getNodesByStatus(status: NodeStatus): Promise<Node[]> {
+    return this.system.getNodesByStatus(status);
+  }
+
+  async saveNodeGroup(input: Owned<NodeGroupInput>): Promise<NodeGroup> {
+    return this.#of(input).groups.save(input);
+  }
+
+  /** All groups of a tenant in the order of their ids. */
+  async getNodeGroups(tenantId: string): Promise<NodeGroup[]> {
+    return this.#within(tenantId).groups.all();
+  }
+
+  async saveNetworkPolicy(input: Owned<NetworkPolicyInput>): Promise<NetworkPolicy> {
+    return this.#of(input).policies.save(input);
+  }
+
+  /** All policies of a tenant in the order of their ids. */
+  async getNetworkPolicies(tenantId: string): Promise<NetworkPolicy[]> {
+    return this.#within(tenantId).policies.all();
+  }
+
+  /** The enabled policies that apply to a node, in order of priority. */
+  async getPoliciesForNode(tenantId: string, nodeId: string): Promise<NetworkPolicy[]> {
+    return this.#within(tenantId).policies.forNode(nodeId);
+  }
+
+  /** @param input without a tenant it holds for all */
+  async saveAlertRule(input: Shared<AlertRuleInput>): Promise<AlertRule> {
+    if (isGlobal(input)) return this.system.alertRules.save(input);
+    return this.#of(input).alertRules.save(input);
+  }
+
+  /** The rules that count for a tenant; without one, all that are global. */
+  async getAlertRules(tenantId?: string): Promise<AlertRule[]> {
+    return tenantId === undefined
+      ? this.system.alertRules.all()
+      : this.#within(tenantId).alertRules.effective();
+  }
+
+  /** @param input without a tenant it is there for all */
+  async saveNotificationChannel(input: Shared<NotificationChannelInput>): Promise<NotificationChannel> {
+    if (isGlobal(input)) return this.system.channels.save(input);
+    return this.#of(input).channels.save(input);
+  }
+
+  /** The channels that count for a tenant; without one, all that are global. */
+  async getNotificationChannels(tenantId?: string): Promise<NotificationChannel[]> {
+    return tenantId === undefined ? this.system.channels.all() : this.#within(tenantId).channels.effective();
+  }
+
+  /** Makes an API key. @returns the key, and its secret, which cannot be shown again */
+  async createApiKey(input: Owned<ApiKeyInput>): Promise<NewApiKey> {
+    const { apiKeys } = this.#of(input);
+    const { tenantId: _, ...key } = input;
+    return apiKeys.create(key);
+  }
+
+  /** Tells whose an API key is, or why it is refused. Cost: two or three point reads. */
+  async verifyApiKey(secret: string, options?: VerifyOptions): Promise<ApiKeyVerification> {
+    return verifyApiKey(this.#runner, this.#settings, secret, options);
+  }
+
+  /** Tells whose a session is, or why it is refused. */
+  async verifySession(token: string): Promise<SessionVerification> {
+    return verifySession(this.#runner, this.#settings, token);
+  }
+
+  /** Adds an entry to the tenant's chain. One that is there already is refused, not replaced. */
+  async saveAuditLog(input: Owned<AuditLogInput>): Promise<AuditLog> {
+    const { audit } = this.#of(input);
+    const { tenantId: _, ...entry } = input;
+    return audit.append(entry);
+  }
+
+  /** The tenant's entries, the newest first, page by page. */
+  async getAuditLogs(tenantId: string, options?: AuditListOptions): Promise<Page<AuditLog>> {
+    return this.#within(tenantId).audit.list(options);
+  }
+
+  async saveMetricsSnapshot(input: Owned<MetricsSnapshotInput>): Promise<MetricsSnapshot> {
+    return this.#of(input).metrics.save(input);
+  }
+
+  /** A tenant's snapshots in order of time. @param from inclusive @param to exclusive */
+  async getMetricsSnapshots(
+    tenantId: string,
+    granularity: Granularity,
+    from: Date,
+    to: Date,
+  ): Promise<MetricsSnapshot[]> {
+    return this.#within(tenantId).metrics.range(granularity, from, to);
+  }
+
+  /** @returns undefined where there is no such tenant */
+  async getTenantQuota(tenantId: string): Promise<TenantQuota | undefined> {
+    return this.#within(tenantId).quota.get();
+  }
+
+  /** Changes a tenant's limits. Uses are counted, not set: where a whole quota is passed, its uses are passed over. */
+  async updateTenantQuota(quota: Partial<TenantQuota> & { readonly tenantId: string }): Promise<TenantQuota> {
+    const limits: Record<string, number> = {};
+    for (const name of ["maxNodes", "maxUsers", "maxApiKeys", "maxBandwidth"] as const)
+      if (quota[name] !== undefined) limits[name] = quota[name];
+    return this.system.setLimits(quota.tenantId, limits as Partial<QuotaLimits>);
+  }
+
+  /** The operations of the tenant that a record names. */
+  #of(input: { readonly tenantId?: string | undefined }): TenantOperations {
+    return this.#within(input?.tenantId);
+  }
+
+  #within(tenantId: string | undefined): TenantOperations {
+    const scope = new Scope(this.#runner, this.#settings, checkTenantId(tenantId), { creates: true });
+    return new TenantOperations(scope);
+  }
+}
+
+function isGlobal(input: { readonly tenantId?: string | undefined }): boolean {
+  return input?.tenantId === undefined || input.tenantId === GLOBAL;
+}
+
+/** @throws DatabaseError `ID_AMBIGUOUS` */
+function only<T extends { readonly tenantId: string }>(
+  found: readonly T[],
+  what: string,
+  id: string,
+): T | undefined {
+  if (found.length <= 1) return found[0];
+  const tenants = found.map(({ tenantId }) => tenantId);
+  throw new DatabaseError(
+    "ID_AMBIGUOUS",
+    `Several tenants have ${JSON.stringify(id)} among their ${what}: ${tenants.map((each) => JSON.stringify(each)).join(", ")}. Ask one of them: tenant(…).${what}.get().`,
+    { details: { id, tenants } },
+  );
+}

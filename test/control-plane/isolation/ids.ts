@@ -1,0 +1,111 @@
+/** Ids that are near to one another in every way that could make one tenant's keys another's. */
+
+const LONG = "x".repeat(510);
+
+/** Tenants that every round has. */
+export const CORE: readonly string[] = ["a", "a!", "a??", 'a"', "system", "\0"];
+
+/** Tenants of which a round has some. */
+export const MORE: readonly string[] = [
+  "A",
+  "ab",
+  "a?",
+  "a?%",
+  "a#",
+  "a##",
+  "a!b",
+  'a"b',
+  'a","u1',
+  "a:u1",
+  "a/u1",
+  "a\0",
+  "a\u0001",
+  "a\0u1",
+  "\u0001",
+  "\0\0",
+  "?@",
+  "?",
+  "??",
+  "?0",
+  "!",
+  "#",
+  "#@",
+  "#b",
+  '"',
+  " ",
+  'Ka"Ju1!',
+  "KJa!",
+  "Ja",
+  'a"Ju1',
+  '["a","u1"]',
+  "a%",
+  "%00",
+  "users",
+  "!users!",
+  "__proto__",
+  "constructor",
+  "toString",
+  "prototype",
+  "null",
+  "undefined",
+  "0",
+  "-0",
+  "é",
+  "e\u0301",
+  "ａ",
+  "ı",
+  "😀",
+  "😀😀",
+  "\u{10FFFF}",
+  "\uFFFF",
+  "\u2028",
+  `${LONG}ab`,
+  `${LONG}a`,
+  `${LONG}b`,
+  "n1",
+  "u1",
+  "minute",
+  "online",
+];
+
+/** Ids of records that all tenants have: some look like parts of keys, or like tenants. */
+export const SHARED_IDS: readonly string[] = ["1", "a", 'a"1', "1!", "\0", "__proto__"];
+
+/** What is no id of a record, or of none that there should be. */
+export function strangeIds(tenantIds: readonly string[]): readonly unknown[] {
+  const composed = tenantIds.flatMap((id) => [
+    id,
+    `${id}!1`,
+    `${id}"1`,
+    `${id}"J1`,
+    `!${id}"J1`,
+    [id, "1"],
+    [id],
+    [[id], "1"],
+    { tenantId: id, id: "1" },
+  ]);
+  return [
+    ...composed,
+    "",
+    "constructor",
+    "x".repeat(40_000),
+    "\ud800",
+    "../a",
+    undefined,
+    null,
+    0,
+    -0,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    1n,
+    true,
+    Symbol("id"),
+    () => "1",
+    new Date(0),
+    new Date(Number.NaN),
+    [],
+    {},
+    { toString: () => "1" },
+    Uint8Array.of(1),
+  ];
+}
