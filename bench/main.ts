@@ -72,7 +72,7 @@ async function measure(workload: Workload, datasets: Directories, signal: AbortS
 
 function roundsOf(workload: Workload): number {
   if (workload.kind === "processes") return options.effort.processRounds;
-  if (workload.kind === "copies") return options.effort.copyRounds;
+  if (workload.kind === "copies") return workload.rounds ?? options.effort.copyRounds;
   const { launches, rounds } = options.effort.trials[workload.placement];
   return launches * rounds;
 }

@@ -84,6 +84,24 @@ test("a workload that reads compares its sides in one process", async () => {
   expect(stdout).toMatch(/[01] of 1 targets met/);
 });
 
+test("a workload on a control plane tells how many there are in a second", async () => {
+  const file = join(directory, "rates.json");
+  const { stdout } = await bench("--quick", "--only", "api-key-verify", "--json", file);
+  expect(stdout).toMatch(
+    /api-key-verify: .*\n.*on one core.*\n.*median.*\n.*verifyApiKey\(\) .*\n.*with a permission/,
+  );
+  expect(stdout).toMatch(/verifyApiKey\(\): \d+ verifications\/s, target at least 40000/);
+  const { results, ratios } = JSON.parse(await readFile(file, "utf8"));
+  const rates = results.map(({ median }: { median: number }) => 1_000_000 / median);
+  const claim = { workload: "api-key-verify", finding: expect.stringMatching(/^\d+ verifications\/s/) };
+  const target = { versus: "40000 verifications/s", target: 1 };
+  expect(ratios).toEqual([
+    { ...claim, ...target, subject: "verifyApiKey()", ratio: rates[0] / 40_000, met: rates[0] >= 40_000 },
+    { ...claim, ...target, subject: "with a permission", ratio: rates[1] / 40_000, met: rates[1] >= 40_000 },
+    { ...claim, subject: "of an unknown secret", versus: "1 verifications/s", ratio: rates[2] },
+  ]);
+});
+
 test("an unknown workload is refused by name", async () => {
   await expect(bench("--only", "nothing")).rejects.toMatchObject({
     code: 2,

@@ -2,8 +2,9 @@ import { parseArgs } from "node:util";
 
 export const USAGE = `Usage: npm run demo -- [--seconds N] [--dir PATH]
 
-  --seconds N   how long the agent samples, 1 to 3600 (10 if not given)
-  --dir PATH    keep the store in this directory (a temporary one if not given)
+  --seconds N   how long the agent samples, 1 to 3600 (6 if not given)
+  --dir PATH    keep the stores in this directory: the agent's, and the control plane's in
+                PATH/control-plane (temporary ones if not given)
   --help        show this text`;
 
 export interface Options {
@@ -32,7 +33,7 @@ function parse(args: readonly string[]): { seconds: string; dir?: string; help: 
     return parseArgs({
       args: [...args],
       options: {
-        seconds: { type: "string", default: "10" },
+        seconds: { type: "string", default: "6" },
         dir: { type: "string" },
         help: { type: "boolean", default: false },
       },

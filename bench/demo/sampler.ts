@@ -31,24 +31,27 @@ const SECTOR_BYTES = 512;
  * Finds what can be sampled on this machine: everything under /proc on Linux, what node:os tells elsewhere.
  *
  * @param proc where the kernel shows its figures
+ * @param spanMs the time over which shares and rates are measured: longer is smoother
  */
-export function openSources(proc = "/proc"): Source[] {
+export function openSources(proc = "/proc", spanMs = SPAN_MS): Source[] {
   const file = (name: string) => join(proc, name);
   const has = (name: string) => existsSync(file(name));
   const sources = [
     has("stat")
-      ? open("cpu", file("stat"), cpuFromProc(file("stat")))
-      : open("cpu", "node:os", cpuFromNode()),
+      ? open("cpu", file("stat"), cpuFromProc(file("stat"), spanMs))
+      : open("cpu", "node:os", cpuFromNode(spanMs)),
     has("meminfo")
       ? open("memory", file("meminfo"), memoryFromProc(file("meminfo")))
       : open("memory", "node:os", memoryFromNode()),
     has("loadavg")
       ? open("load", file("loadavg"), loadFromProc(file("loadavg")))
       : open("load", "node:os", loadFromNode()),
-    open("agent", "node:process", agentFromNode()),
+    open("agent", "node:process", agentFromNode(spanMs)),
   ];
-  if (has("diskstats")) sources.push(open("disk", file("diskstats"), diskFromProc(file("diskstats"))));
-  if (has("net/dev")) sources.push(open("network", file("net/dev"), networkFromProc(file("net/dev"))));
+  if (has("diskstats"))
+    sources.push(open("disk", file("diskstats"), diskFromProc(file("diskstats"), spanMs)));
+  if (has("net/dev"))
+    sources.push(open("network", file("net/dev"), networkFromProc(file("net/dev"), spanMs)));
   return sources;
 }
 
@@ -61,8 +64,8 @@ function open(name: string, origin: string, reader: Reader): Source {
 }
 
 /** Shares of the CPUs' time, from 0 to 1. */
-function cpuFromProc(path: string): Reader {
-  const growth = new Growth(SPAN_MS);
+function cpuFromProc(path: string, spanMs: number): Reader {
+  const growth = new Growth(spanMs);
   return (at) => {
     const ticks = fields(lines(path)[0] ?? "")
       .slice(1, 9)
@@ -79,8 +82,8 @@ function cpuFromProc(path: string): Reader {
   };
 }
 
-function cpuFromNode(): Reader {
-  const growth = new Growth(SPAN_MS);
+function cpuFromNode(spanMs: number): Reader {
+  const growth = new Growth(spanMs);
   return (at) => {
     const times = cpus().map((cpu) => cpu.times);
     const total = (kind: keyof (typeof times)[number]) => sum(times.map((time) => time[kind]));
@@ -125,8 +128,8 @@ function loadFromNode(): Reader {
 }
 
 /** What the agent itself costs: bytes of memory, and its share of one CPU. */
-function agentFromNode(): Reader {
-  const growth = new Growth(SPAN_MS);
+function agentFromNode(spanMs: number): Reader {
+  const growth = new Growth(spanMs);
   return (at) => {
     const { user, system } = process.cpuUsage();
     const { grown, seconds } = growth.add(at, [(user + system) / 1e6]);
@@ -135,8 +138,8 @@ function agentFromNode(): Reader {
 }
 
 /** Bytes a second, and the share of time in which some disk was at work. */
-function diskFromProc(path: string): Reader {
-  const growth = new Growth(SPAN_MS);
+function diskFromProc(path: string, spanMs: number): Reader {
+  const growth = new Growth(spanMs);
   const disks = wholeDisks();
   return (at) => {
     const stats = lines(path)
@@ -161,8 +164,8 @@ function wholeDisks(): Set<string> {
 }
 
 /** Bytes a second over every interface but the loopback. */
-function networkFromProc(path: string): Reader {
-  const growth = new Growth(SPAN_MS);
+function networkFromProc(path: string, spanMs: number): Reader {
+  const growth = new Growth(spanMs);
   return (at) => {
     const interfaces = lines(path)
       .filter((line) => line.includes(":"))

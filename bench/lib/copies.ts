@@ -19,6 +19,7 @@ type Figures = Readonly<Partial<Record<CopyFigure, readonly number[]>>>;
 
 const PROGRAMS: Readonly<Record<CopyRun["program"], string>> = {
   build: fileURLToPath(new URL("./build-process.ts", import.meta.url)),
+  retain: fileURLToPath(new URL("./retain-process.ts", import.meta.url)),
   rewrite: fileURLToPath(new URL("./rewrite-process.ts", import.meta.url)),
 };
 
@@ -35,7 +36,8 @@ export async function runCopies(
   const samples: number[][] = workload.sides.map(() => []);
   // Sides that tell of one run share it.
   const runs = [...new Map(workload.sides.map((side) => [nameOf(side), side])).entries()];
-  for (let round = 1; round <= setting.effort.copyRounds; round++) {
+  const { rounds = setting.effort.copyRounds } = workload;
+  for (let round = 1; round <= rounds; round++) {
     for (const [name, run] of runs) {
       const figures = await measure(run, setting);
       for (const [index, side] of workload.sides.entries()) {

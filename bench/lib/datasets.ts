@@ -1,5 +1,7 @@
 // Builds the stores that are read: once per run, through the library, and compacted.
 import { join } from "node:path";
+import { buildControlPlane } from "./control-plane-datasets.ts";
+import type { ControlPlaneName } from "./control-plane-model.ts";
 import { migrations, openStore } from "./library.ts";
 import {
   type DatasetName,
@@ -17,13 +19,16 @@ const ROWS_PER_TRANSACTION = 10_000;
 type Store = Awaited<ReturnType<typeof openStore>>;
 type Transaction = Awaited<ReturnType<Store["begin"]>>;
 
+/** Datasets that are stores alone. */
+type StoreName = Exclude<DatasetName, ControlPlaneName>;
+
 /** Writes rows from a number on. */
 type Fill = (tx: Transaction, first: number, count: number) => Promise<unknown>;
 
 /** The descriptions of the steps that an up-to-date store went through. */
 export const STEPS: readonly string[] = Array.from({ length: 20 }, (_, index) => `Step ${index + 1}`);
 
-const FILLS: Readonly<Record<DatasetName, Fill>> = {
+const FILLS: Readonly<Record<StoreName, Fill>> = {
   small: putRows,
   medium: putRows,
   large: putRows,
@@ -35,6 +40,10 @@ const FILLS: Readonly<Record<DatasetName, Fill>> = {
   upToDate: putRows,
 };
 
+function isStore(name: DatasetName): name is StoreName {
+  return name in FILLS;
+}
+
 /** Builds what these workloads read, below `directory`. */
 export async function buildDatasets(
   workloads: readonly Workload[],
@@ -44,27 +53,28 @@ export async function buildDatasets(
   onProgress: Progress,
 ): Promise<Directories> {
   const built: Partial<Record<DatasetName, string>> = {};
-  for (const name of Object.keys(FILLS) as DatasetName[]) {
+  for (const name of Object.keys(effort.rows) as DatasetName[]) {
     if (!workloads.some((workload) => sidesOf(workload).some((side) => side.store === name))) continue;
     const store = join(directory, name);
-    await build(name, store, effort.rows[name], signal, (done) =>
-      onProgress(`building the ${name} store`, done, effort.rows[name]),
-    );
+    const rows = effort.rows[name];
+    const tell = (done: number) => {
+      signal.throwIfAborted();
+      onProgress(`building the ${name} store`, done, rows);
+    };
+    await (isStore(name) ? build(name, store, rows, tell) : buildControlPlane(name, store, rows, tell));
     built[name] = store;
   }
   return built;
 }
 
 async function build(
-  name: DatasetName,
+  name: StoreName,
   directory: string,
   rows: number,
-  signal: AbortSignal,
   onProgress: (done: number) => void,
 ): Promise<void> {
   const store = await openStore(directory, { durability: "relaxed" });
   for (let first = 0; first < rows; first += ROWS_PER_TRANSACTION) {
-    signal.throwIfAborted();
     onProgress(first);
     await store.update((tx) => FILLS[name](tx, first, Math.min(rows - first, ROWS_PER_TRANSACTION)));
   }

@@ -23,6 +23,9 @@ export const openStore: typeof Library.openStore = library.openStore;
 /** `collection` of the measured library. */
 export const collection: typeof Library.collection = library.collection;
 
+/** `DatabaseManager` of the measured library. */
+export const DatabaseManager: typeof Library.DatabaseManager = library.DatabaseManager;
+
 /** `migrations` and `eachRow` of the measured library. */
 export const migrations: typeof Library.migrations = library.migrations;
 export const eachRow: typeof Library.eachRow = library.eachRow;

@@ -1,4 +1,5 @@
 // What a workload is made of. Workloads are data: who runs which operation on which store, and what is claimed.
+import type { ControlPlaneName, ControlPlaneOperation } from "./control-plane-model.ts";
 
 /** Who is measured. */
 export type SubjectName = "ours" | "raw" | "rawTuples";
@@ -18,7 +19,7 @@ export type CollectionName = "scanned" | "unindexed" | "tenth";
 /** Metrics rows for migrations: to be rewritten, a tenth of that, and a store that went through its list already. */
 export type MigrationName = "outdated" | "outdatedTenth" | "upToDate";
 
-export type DatasetName = MetricsName | CollectionName | MigrationName;
+export type DatasetName = MetricsName | CollectionName | MigrationName | ControlPlaneName;
 
 /** Whether a commit waits for the disk. */
 export type Durability = "durable" | "relaxed";
@@ -72,7 +73,14 @@ export interface RecordSide extends CommonSide {
   readonly store: CollectionName | "empty";
 }
 
-export type TrialSide = Side | RecordSide;
+/** The same where it is about a control plane's database: its operations themselves say who is measured. */
+export interface ControlPlaneSide extends CommonSide {
+  readonly about: "control-plane";
+  readonly operation: ControlPlaneOperation;
+  readonly store: ControlPlaneName | "empty";
+}
+
+export type TrialSide = Side | RecordSide | ControlPlaneSide;
 
 /** A side that is measured as a whole process: `bare` is Node alone, `migrated` has migrate() called when it opened. */
 export interface ProcessSide {
@@ -94,19 +102,30 @@ export type CopyRun =
   /** Builds an index; `writer` tells whether another writer has small transactions committed meanwhile. */
   | { readonly program: "build"; readonly writer: boolean }
   /** Changes every row. */
-  | { readonly program: "rewrite"; readonly subject: "ours" | "raw" };
+  | { readonly program: "rewrite"; readonly subject: "ours" | "raw" }
+  /** Rolls metrics up and deletes the old ones; `writer` as above. */
+  | { readonly program: "retain"; readonly writer: boolean };
 
 /** A figure of such a run: each has a unit of its own, and one run gives several. */
 export interface CopySide {
   readonly label: string;
-  readonly store: CollectionName | MigrationName;
+  readonly store: CollectionName | MigrationName | ControlPlaneName;
   readonly run: CopyRun;
   readonly figure: CopyFigure;
   readonly unit: Unit;
 }
 
 /** Which programs give which of them, and what they tell, is written where the programs are. */
-export type CopyFigure = "rate" | "resident" | "memory" | "heap" | "pause" | "update";
+export type CopyFigure =
+  | "rate"
+  | "resident"
+  | "memory"
+  | "heap"
+  | "pause"
+  | "update"
+  | "meanwhile"
+  | "rollUpRate"
+  | "rollUpPause";
 
 export type Unit = "us" | "ms" | "MiB" | "rows/s";
 
@@ -118,6 +137,8 @@ export type Claim =
   | { readonly label: string; readonly versus: string; readonly atLeast: number }
   /** The median of `label` is to be at most this, in its unit. */
   | { readonly label: string; readonly limit: number }
+  /** How many the median of `label`, which is in microseconds, makes a second; it is to be at least that many. */
+  | { readonly label: string; readonly perSecond: string; readonly atLeast?: number }
   /** What share of the median of `of` that of `label` is. */
   | { readonly label: string; readonly of: string };
 
@@ -155,6 +176,8 @@ export interface ProcessWorkload extends Common {
 /** Every round does each run once, in a new process and on a copy of its store. */
 export interface CopyWorkload extends Common {
   readonly kind: "copies";
+  /** How many rounds, where one takes long and has many samples. */
+  readonly rounds?: number;
   readonly sides: readonly CopySide[];
 }
 

@@ -26,6 +26,11 @@ const FULL: Effort = {
     outdated: 1_000_000,
     outdatedTenth: 100_000,
     upToDate: 10_000,
+    users: 100_000,
+    snapshots: 1_000_000,
+    snapshotsSmall: 10_000,
+    apiKeys: 1000,
+    trail: 100_000,
   },
 };
 
@@ -46,11 +51,16 @@ const QUICK: Effort = {
     outdated: 100_000,
     outdatedTenth: 10_000,
     upToDate: 10_000,
+    users: 20_000,
+    snapshots: 100_000,
+    snapshotsSmall: 10_000,
+    apiKeys: 1000,
+    trail: 20_000,
   },
 };
 
 const USAGE = `Usage: npm run bench -- [--quick] [--json FILE] [--only NAME]...
-  --quick      under a minute, with fewer rounds and a smaller large store
+  --quick      a few minutes, with fewer rounds and smaller stores
   --json FILE  writes machine, results and ratios to FILE
   --only NAME  runs this workload alone: ${workloads.map((workload) => workload.name).join(", ")}
 `;

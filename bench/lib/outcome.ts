@@ -57,6 +57,7 @@ function toRatio(workload: Workload, claim: Claim, find: (label: string) => Resu
     const ratio = find(claim.of).median / ours;
     return { ...base, versus: claim.of, ratio, finding: `${figure(100 / ratio)} % of ${quote(claim.of)}` };
   }
+  if ("perSecond" in claim) return { ...base, ...toRate(claim, ours) };
   const { versus } = claim;
   // A rate is the better the higher it is, all else the lower.
   const ratio = unit === "rows/s" ? ours / find(versus).median : find(versus).median / ours;
@@ -70,6 +71,19 @@ function toRatio(workload: Workload, claim: Claim, find: (label: string) => Resu
   const target = 1 / claim.atMost;
   const finding = `${slower}, target at most ${claim.atMost}x`;
   return { ...base, versus, ratio, target, met: ratio >= target, finding };
+}
+
+/** What comes of a time in microseconds that is told as a rate. */
+function toRate(
+  { perSecond: what, atLeast }: Extract<Claim, { readonly perSecond: string }>,
+  micros: number,
+): Omit<Ratio, "workload" | "subject"> {
+  const rate = 1_000_000 / micros;
+  const finding = `${figure(rate)} ${what}/s`;
+  if (atLeast === undefined) return { versus: `1 ${what}/s`, ratio: rate, finding };
+  const ratio = rate / atLeast;
+  const versus = `${atLeast} ${what}/s`;
+  return { versus, ratio, target: 1, met: ratio >= 1, finding: `${finding}, target at least ${atLeast}` };
 }
 
 function quote(label: string): string {

@@ -1,8 +1,8 @@
 // Makes operations on records runnable, as trials.ts does for those on metrics rows.
-import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { RecordSession } from "../subjects/record-session.ts";
 import type { Database } from "../subjects/session.ts";
+import { digestOf } from "./digest.ts";
 import type { IndexKind, RecordOperation } from "./model.ts";
 import {
   nodeKeyOf,
@@ -52,28 +52,12 @@ function putsTrial(count: number, { session, database }: RecordSubject): Trial {
         throw new Error("A record or an entry that was committed is missing or not as it was written.");
       // The subjects' sublevels have to hold the same rows, and no others.
       return [
-        await digestOf(database, "records"),
-        await digestOf(database, "node"),
-        await digestOf(database, "status"),
+        await digestOf(database, PREFIXES.records),
+        await digestOf(database, PREFIXES.node),
+        await digestOf(database, PREFIXES.status),
       ];
     },
   };
-}
-
-/** All rows below a prefix, in short. */
-async function digestOf(database: Database, place: keyof typeof PREFIXES): Promise<string> {
-  const prefix = PREFIXES[place];
-  const hash = createHash("sha256");
-  const bounds = { gte: prefix, lt: `${prefix.slice(0, -1)}"`, highWaterMarkBytes: 1 << 20 };
-  const iterator = database.iterator(bounds);
-  for (let count = 0; ; ) {
-    const rows = await iterator.nextv(1000);
-    for (const row of rows) hash.update(JSON.stringify(row));
-    count += rows.length;
-    if (rows.length > 0) continue;
-    await iterator.close();
-    return `${count} rows, ${hash.digest("hex")}`;
-  }
 }
 
 /** As a collection calls its schema. */

@@ -1,6 +1,6 @@
 // Makes operations runnable: a turn's number decides its input, and what it gives can be checked afterwards.
 import type { Database, Session } from "../subjects/session.ts";
-import type { Operation, RecordOperation } from "./model.ts";
+import type { Operation, TrialSide } from "./model.ts";
 import { keyOf, pick, type Row, type RowKey, recordOf } from "./rows.ts";
 
 /** One turn of a trial, ready to be timed. */
@@ -24,9 +24,21 @@ export interface Subject {
 }
 
 /** How many units of work a turn holds: times are reported per unit. */
-export function unitsOf(operation: Operation | RecordOperation): number {
-  if (operation.kind === "gets") return operation.gets;
-  return operation.kind === "writers" ? operation.writers * operation.each : 1;
+export function unitsOf(operation: TrialSide["operation"]): number {
+  switch (operation.kind) {
+    case "gets":
+      return operation.gets;
+    case "writers":
+      return operation.writers * operation.each;
+    case "verifications":
+      return operation.count;
+    case "save-users":
+    case "appends":
+    case "trail":
+      return operation.rows;
+    default:
+      return 1;
+  }
 }
 
 /** Makes a trial of an operation. */

@@ -2,9 +2,11 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
+import { ControlPlaneSession } from "../subjects/control-plane.ts";
 import { recordSubjects, subjects } from "../subjects/index.ts";
 import type { RecordSession } from "../subjects/record-session.ts";
 import type { Database, Session } from "../subjects/session.ts";
+import { makeControlPlaneTrial } from "./control-plane-trials.ts";
 import { interleave } from "./interleave.ts";
 import type { TrialSide } from "./model.ts";
 import { makeRecordTrial } from "./record-trials.ts";
@@ -38,6 +40,7 @@ process.once("disconnect", () => process.exit()); // Nobody is left to measure f
 const databases = new Map<string, Database>();
 const sessions = new Map<string, Session>();
 const recordSessions = new Map<string, RecordSession>();
+const controlPlanes = new Map<string, ControlPlaneSession>();
 const trials: Trial[] = [];
 for (const task of JSON.parse(process.argv[2] ?? "") as Task[]) trials.push(await open(task));
 
@@ -54,8 +57,13 @@ async function open({ side, directory, stored }: Task): Promise<Trial> {
     await database.open();
     databases.set(directory, database);
   }
-  const name = `${side.subject} ${directory}`;
   const { durability = "durable" } = side;
+  if (side.about === "control-plane") {
+    const session = controlPlanes.get(directory) ?? new ControlPlaneSession(database, durability);
+    controlPlanes.set(directory, session);
+    return makeControlPlaneTrial(side.operation, session, stored);
+  }
+  const name = `${side.subject} ${directory}`;
   if (side.about === "records") {
     const session = recordSessions.get(name) ?? (await recordSubjects[side.subject](database, durability));
     recordSessions.set(name, session);
@@ -76,7 +84,8 @@ async function obey(command: Command): Promise<Answer> {
     case "check":
       return Promise.all(trials.map(async (trial) => digest(await trial.check(command.turn))));
     case "close":
-      for (const session of [...sessions.values(), ...recordSessions.values()]) await session.close();
+      for (const open of [sessions, recordSessions, controlPlanes])
+        for (const session of open.values()) await session.close();
       for (const database of databases.values()) await database.close();
       return true;
   }

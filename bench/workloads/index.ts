@@ -1,5 +1,6 @@
 import type { Workload } from "../lib/model.ts";
 import { collections } from "./collections.ts";
+import { controlPlane } from "./control-plane.ts";
 import { indexBuild } from "./index-build.ts";
 import { migrations } from "./migrations.ts";
 import { processes } from "./processes.ts";
@@ -13,5 +14,6 @@ export const workloads: readonly Workload[] = [
   ...collections,
   ...indexBuild,
   ...migrations,
+  ...controlPlane,
   ...processes,
 ];

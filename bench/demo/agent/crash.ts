@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Sample } from "./sampler.ts";
+import type { Sample } from "../sampler.ts";
 
 export interface CrashOptions {
   readonly directory: string;

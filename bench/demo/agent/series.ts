@@ -9,7 +9,7 @@
  * Tuples sort part by part: the rows of a series lie side by side in the order of time, so a span of time is one range.
  */
 import type { Transaction } from "@meshgate/database";
-import type { Sample } from "./sampler.ts";
+import type { Sample } from "../sampler.ts";
 
 type SeriesKey = [series: string, at: number];
 export type Row = [key: SeriesKey, figure: number];

@@ -1,8 +1,8 @@
 // The agent in a process of its own, so that it can be killed. Its parent hears of every commit through the IPC channel.
 import { openStore } from "@meshgate/database";
+import { openSources } from "../sampler.ts";
 import { Agent } from "./agent.ts";
 import type { Acknowledgement } from "./crash.ts";
-import { openSources } from "./sampler.ts";
 
 const [directory = "", retentionMs = ""] = process.argv.slice(2);
 const stop = new AbortController();

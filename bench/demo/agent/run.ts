@@ -1,10 +1,10 @@
 import { openStore, type Store } from "@meshgate/database";
+import type { Source } from "../sampler.ts";
+import { count, duration, print, withProgress } from "../terminal.ts";
 import { Agent, type Query, type Tally } from "./agent.ts";
 import { type Audit, audit } from "./audit.ts";
 import { type Crash, runAndKill } from "./crash.ts";
-import type { Source } from "./sampler.ts";
 import { type Row, readSeries } from "./series.ts";
-import { count, duration, print, withProgress } from "./terminal.ts";
 
 export interface RunOptions {
   readonly directory: string;

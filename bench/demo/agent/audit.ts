@@ -1,5 +1,5 @@
 import type { Store, Transaction } from "@meshgate/database";
-import type { Sample, Source } from "./sampler.ts";
+import type { Sample, Source } from "../sampler.ts";
 import { readSeries, readWatermark } from "./series.ts";
 
 /** How a store compares with what was acknowledged before a crash. */

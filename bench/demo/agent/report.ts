@@ -1,24 +1,7 @@
-import { cpus, totalmem } from "node:os";
+import { count, duration, type Fact, print, printFacts } from "../terminal.ts";
 import type { Query } from "./agent.ts";
 import { drawShares } from "./chart.ts";
 import type { Results } from "./run.ts";
-import type { Source } from "./sampler.ts";
-import { count, duration, print } from "./terminal.ts";
-
-/** Tells what machine this is, and where its figures come from. */
-export function printMachine(sources: readonly Source[]): void {
-  const processors = cpus();
-  const memory = (totalmem() / 2 ** 30).toFixed(1);
-  print(
-    `Machine   ${processors.length} x ${processors[0]?.model ?? "CPU"}, ${memory} GiB, ${process.platform}`,
-  );
-  for (const { name, origin, metrics } of sources) {
-    const figures = metrics.map((metric) => metric.slice(name.length + 1)).join(", ");
-    print(`${name.padEnd(9)} ${figures} (${origin})`);
-  }
-  const missing = ["disk", "network"].filter((name) => sources.every((source) => source.name !== name));
-  if (missing.length > 0) print(`There is no /proc here: no figures of ${missing.join(" and ")}.`);
-}
 
 /** Prints the facts of a run, one a line. */
 export function printSummary({ crash, audit, resumed, ...results }: Results): void {
@@ -26,7 +9,7 @@ export function printSummary({ crash, audit, resumed, ...results }: Results): vo
   const crashed = crash.acknowledged.reduce((rows, { figures }) => rows + Object.keys(figures).length, 0);
   const rows = crashed + tally.rows;
   const seconds = (crash.killedAt - crash.startedAt) / 1000 + resumed.seconds;
-  const facts: [name: string, fact: string][] = [
+  const facts: Fact[] = [
     ["rows written", `${count(rows)} in ${seconds.toFixed(1)} s: ${count(rows / seconds)} a second`],
     ["durable commits", `${count(commits)} after the kill, in ${count(groups)} groups of one sync each`],
     ["acknowledged", `${count(crash.acknowledged.length)} commits before the kill`],
@@ -37,8 +20,7 @@ export function printSummary({ crash, audit, resumed, ...results }: Results): vo
     ["series query", describe(results.wholeSeries)],
     ["check()", `${count(results.problems)} problems`],
   ];
-  print("Summary");
-  for (const [name, fact] of facts) print(`  ${name.padEnd(15)} ${fact}`);
+  printFacts("Summary of the agent", facts);
 }
 
 /** Draws how busy the CPUs were over the run, or its last moments. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Store } from "@meshgate/database";
-import type { Sample, Source } from "./sampler.ts";
+import type { Sample, Source } from "../sampler.ts";
 import { deleteBefore, readSeries, writeMeans, writeSample } from "./series.ts";
 
 const SAMPLE_MS = 2;
