@@ -48,10 +48,16 @@ test.each(examples.map((code, i) => [i + 1, code] as const))(
   },
 );
 
-test("the README names every option of openStore and both commands of the front door", async () => {
-  const source = await readFile(join(ROOT, "src/store/open-store.ts"), "utf8");
-  const options = /const KNOWN = \[(.*?)\]/s.exec(source)?.[1]?.match(/\w+/g) ?? [];
-  expect(options.length).toBeGreaterThan(0);
-  for (const option of options) expect(readme).toContain(`\`${option}\``);
+test.each(["src/store/open-store.ts", "src/control-plane/database-options.ts"])(
+  "the README names every option in %s",
+  async (file) => {
+    const source = await readFile(join(ROOT, file), "utf8");
+    const options = /(?:STORE_OPTIONS|OWN)[^=]*= \[(.*?)\]/s.exec(source)?.[1]?.match(/\w+/g) ?? [];
+    expect(options.length).toBeGreaterThan(0);
+    for (const option of options) expect(readme).toContain(`\`${option}\``);
+  },
+);
+
+test("the README has both commands of the front door", () => {
   expect(readme).toContain("npm ci && npm run demo\nnpm ci && npm test\n");
 });

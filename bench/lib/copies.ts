@@ -74,7 +74,8 @@ async function runProcess(task: CopyTask, signal: AbortSignal): Promise<Figures>
   child.once("message", (message) => {
     figures = message as Figures;
   });
-  const [code] = await once(child, "exit");
+  // What it sent last may arrive after it has ended.
+  const [[code]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
   signal.throwIfAborted();
   if (figures === undefined) throw new Error(`A ${task.program} ended with code ${code}.`);
   return figures;

@@ -12,6 +12,7 @@ export async function untilIdle(): Promise<void> {
 export async function runTask<T>(run: (task: T) => Promise<object>): Promise<void> {
   process.once("disconnect", () => process.exit()); // Nobody is left to measure for.
   const figures = await run(JSON.parse(process.argv[2] ?? "") as T);
-  process.send?.(figures);
+  // Long lists of figures take a while: disconnected before, they would be lost.
+  await new Promise((sent) => process.send?.(figures, sent));
   process.disconnect();
 }

@@ -1,6 +1,6 @@
 import { DatabaseError } from "../errors.ts";
 import type { Logger } from "../migrations/migrate.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import { STORE_OPTIONS, type StoreOptions } from "../store/open-store.ts";
 import { checkCount, checkFunction, checkOptions, show } from "../store/options.ts";
 import type { Settings } from "./common/settings.ts";
 import { checkDays, DEFAULT_DAYS, type RetentionDays } from "./retention/retention.ts";
@@ -50,21 +50,13 @@ const OWN = [
   "logger",
   "backup",
 ];
-const STORE = [
-  "createIfMissing",
-  "readOnly",
-  "durability",
-  "lockTimeout",
-  "maxSnapshots",
-  "maxTransactionAge",
-];
 const HOUR_MS = 3_600_000;
 /** Timers take no more. */
 const MAX_EVERY = 2_000_000_000;
 
 /** @throws DatabaseError `OPTION_INVALID` */
 export function checkDatabaseOptions(options: DatabaseOptions): CheckedOptions {
-  checkOptions(options, [...OWN, ...STORE], "DatabaseManager.open()");
+  checkOptions(options, [...OWN, ...STORE_OPTIONS], "DatabaseManager.open()");
   const { now = () => new Date(), maxSeries = 10_000, rollUpDelay = 300_000, keyPrefix = "mgk" } = options;
   const { lastUsedEvery = 300_000, retention = {} } = options;
   checkFunction(now, "The option now");
@@ -76,7 +68,7 @@ export function checkDatabaseOptions(options: DatabaseOptions): CheckedOptions {
       "OPTION_INVALID",
       `The option keyPrefix is ${show(keyPrefix)}. Pass up to 16 letters and digits, a letter first.`,
     );
-  const store = Object.fromEntries(Object.entries(options).filter(([name]) => STORE.includes(name)));
+  const store = Object.fromEntries(Object.entries(options).filter(([name]) => STORE_OPTIONS.includes(name)));
   const settings = { now, maxSeries, rollUpDelay, keyPrefix, lastUsedEvery };
   return { settings, store, ...checkRetention(retention) };
 }

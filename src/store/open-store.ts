@@ -27,7 +27,8 @@ export interface StoreOptions {
   readonly maxTransactionAge?: number | undefined;
 }
 
-const KNOWN = [
+/** The names of the options. */
+export const STORE_OPTIONS: readonly string[] = [
   "createIfMissing",
   "readOnly",
   "durability",
@@ -62,7 +63,7 @@ export async function openStore(location: string | AnyLevel, options: StoreOptio
 }
 
 function checkStoreOptions(options: StoreOptions) {
-  checkOptions(options, KNOWN, "openStore()");
+  checkOptions(options, STORE_OPTIONS, "openStore()");
   const settings = {
     createIfMissing: options.createIfMissing ?? true,
     readOnly: options.readOnly ?? false,

@@ -80,6 +80,13 @@ describe("records", () => {
     expectTypeOf(tenant.users.list({ role: "admin" })).resolves.toEqualTypeOf<Page<User>>();
     expectTypeOf(tenant.nodes.get("n")).resolves.toEqualTypeOf<Node | undefined>();
     void tenant.nodes.save({ id: "n", publicKey: "…" });
+    const any = { type: "any" } as const;
+    const rules = [{ action: "allow", ports: ["80"], source: any, destination: any }] as const;
+    void tenant.policies.save({ id: "p", name: "p", appliedTo: any, rules });
+    const pass = [{ action: "pass", source: any, destination: any }] as const;
+    // @ts-expect-error No such action.
+    void tenant.policies.save({ id: "p", name: "p", appliedTo: any, rules: pass });
+    void tenant.channels.save({ id: "c", name: "c", type: "slack", config: { deep: [{ a: [1] }] } });
     // @ts-expect-error A node has a key.
     void tenant.nodes.save({ id: "n" });
     // @ts-expect-error No such field.

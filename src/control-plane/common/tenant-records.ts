@@ -26,10 +26,19 @@ export interface Kind<T extends TenantRecord> {
   readonly updatedAt?: keyof T & string;
 }
 
-/** A record as callers pass it: its tenant is that of the handle. */
-export type Saved<Input, Made extends string = never> = Omit<Input, "tenantId" | Made> & {
+/** A record as callers pass it: its tenant is that of the handle, and nothing of it needs to be changeable. */
+export type Saved<Input, Made extends string = never> = ReadonlyDeep<Omit<Input, "tenantId" | Made>> & {
   readonly tenantId?: string | undefined;
 } & { readonly [F in Made]?: (F extends keyof Input ? Input[F] : never) | undefined };
+
+type ReadonlyDeep<T> = T extends Date
+  ? T
+  : T extends object
+    ? // What has any names may have any JSON, which has no end.
+      string extends keyof T
+      ? Readonly<T>
+      : { readonly [F in keyof T]: ReadonlyDeep<T[F]> }
+    : T;
 
 /**
  * The records of one kind within one tenant: what all kinds have in common.
