@@ -1,5 +1,4 @@
 import type { Page } from "../collections/pages.ts";
-import { DatabaseError } from "../errors.ts";
 import type { ApiKeyInput, NewApiKey } from "./access/api-keys.ts";
 import type { User, UserInput } from "./access/users.ts";
 import { type ApiKeyVerification, type VerifyOptions, verifyApiKey } from "./access/verify-key.ts";
@@ -11,6 +10,7 @@ import type { AuditListOptions } from "./audit/audit.ts";
 import type { AuditLog, AuditLogInput } from "./audit/audit-record.ts";
 import { checkTenantId, type Runner, Scope } from "./common/scope.ts";
 import type { Settings } from "./common/settings.ts";
+import { Lookups } from "./lookups.ts";
 import type { MetricsSnapshotInput } from "./metrics/metrics.ts";
 import type { Granularity, MetricsSnapshot } from "./metrics/metrics-record.ts";
 import type { NodeGroup } from "./network/group-record.ts";
@@ -35,7 +35,7 @@ export type Shared<Input> = Omit<Input, "tenantId"> & { readonly tenantId?: stri
  * makes it where there is none. Errors are those of the operation of the same kind that a tenant's handle has, or
  * `system`: more can be done there.
  */
-export class Operations {
+export class Operations extends Lookups {
   readonly #runner: Runner;
   readonly #settings: Settings;
   /** What crosses tenants. */
@@ -43,6 +43,7 @@ export class Operations {
 
   /** @internal */
   constructor(runner: Runner, settings: Settings) {
+    super(runner);
     this.#runner = runner;
     this.#settings = settings;
     this.system = new SystemOperations(runner, settings);
@@ -66,16 +67,6 @@ export class Operations {
     return this.#of(input).users.save(input);
   }
 
-  /**
-   * The user with an id.
-   *
-   * @returns undefined where there is none
-   * @throws DatabaseError `ID_AMBIGUOUS` where several tenants have one: ask one of them, with `tenant(id).users.get`
-   */
-  async getUser(id: string): Promise<User | undefined> {
-    return only(await this.system.getUsersById(id), "users", id);
-  }
-
   /** @param email in any case @returns undefined where there is none */
   async getUserByEmail(email: string): Promise<User | undefined> {
     return this.system.getUserByEmail(email);
@@ -88,11 +79,6 @@ export class Operations {
 
   async saveNode(input: Owned<NodeInput>): Promise<Node> {
     return this.#of(input).nodes.save(input);
-  }
-
-  /** The node with an id. @returns undefined where there is none @throws DatabaseError `ID_AMBIGUOUS`, as {@link getUser} */
-  async getNode(id: string): Promise<Node | undefined> {
-    return only(await this.system.getNodesById(id), "nodes", id);
   }
 
   /** All nodes of a tenant in the order of their ids. Cost: one range. */
@@ -221,19 +207,4 @@ export class Operations {
 
 function isGlobal(input: { readonly tenantId?: string | undefined }): boolean {
   return input?.tenantId === undefined || input.tenantId === GLOBAL;
-}
-
-/** @throws DatabaseError `ID_AMBIGUOUS` */
-function only<T extends { readonly tenantId: string }>(
-  found: readonly T[],
-  what: string,
-  id: string,
-): T | undefined {
-  if (found.length <= 1) return found[0];
-  const tenants = found.map(({ tenantId }) => tenantId);
-  throw new DatabaseError(
-    "ID_AMBIGUOUS",
-    `Several tenants have ${JSON.stringify(id)} among their ${what}: ${tenants.map((each) => JSON.stringify(each)).join(", ")}. Ask one of them: tenant(…).${what}.get().`,
-    { details: { id, tenants } },
-  );
 }

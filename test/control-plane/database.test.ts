@@ -92,6 +92,40 @@ describe("DatabaseManager", () => {
     await expectRefused("STORE_CLOSED", () => db.getUser("user-123"));
   });
 
+  test("finds records of each kind by their id alone, and says so where several tenants have one", async () => {
+    const db = await databases.open();
+    const any = { type: "any" } as const;
+    for (const tenantId of ["a", "b"]) {
+      await db.saveUser({ id: `user-${tenantId}`, email: `u@${tenantId}.example`, tenantId });
+      for (const id of ["same", `own-${tenantId}`]) {
+        await db.saveNodeGroup({ id, name: id, tenantId });
+        await db.saveNetworkPolicy({ id, name: id, tenantId, rules: [], appliedTo: any });
+        await db.saveAlertRule({ id, name: id, tenantId, expression: "x", duration: "1m" });
+        await db.saveNotificationChannel({ id, name: id, tenantId, type: "email" });
+      }
+    }
+    const readers = [
+      (id: string) => db.getNodeGroup(id),
+      (id: string) => db.getNetworkPolicy(id),
+      (id: string) => db.getAlertRule(id),
+      (id: string) => db.getNotificationChannel(id),
+    ];
+    for (const read of readers) {
+      expect(await read("own-b")).toMatchObject({ tenantId: "b", id: "own-b" });
+      expect(await read("own")).toBeUndefined();
+      await expectRefused("ID_AMBIGUOUS", () => read("same"), '"a", "b"');
+    }
+    expect(await db.getAlertRule("node-down")).toMatchObject({ tenantId: "" });
+    await db.saveAlertRule({ id: "node-down", name: "Own", tenantId: "a", expression: "x", duration: "1m" });
+    await expectRefused("ID_AMBIGUOUS", () => db.getAlertRule("node-down"), 'all (global), "a"');
+    const { key } = await db.createApiKey({ tenantId: "a", name: "k", permissions: [] });
+    expect(await db.getApiKey(key.id)).toEqual(key);
+    expect(await db.getApiKey("none")).toBeUndefined();
+    const { session } = await db.tenant("a").sessions.create({ userId: "user-a", ttl: 1000 });
+    expect(await db.getSession(session.id)).toEqual(session);
+    expect(await db.getSession("none")).toBeUndefined();
+  });
+
   test("brings a new store to schema version 2, with the defaults", async () => {
     const lines: string[] = [];
     const logger = { info: (line: unknown) => lines.push(String(line)), error: () => undefined };

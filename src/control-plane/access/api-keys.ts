@@ -225,7 +225,7 @@ export class ApiKeys {
 }
 
 /** A key as callers see it. */
-function shown({ secrets, ...key }: ApiKeyRecord): ApiKey {
+export function shown({ secrets, ...key }: ApiKeyRecord): ApiKey {
   const previous = secrets.length > 1 ? secrets[0]?.expiresAt : undefined;
   return previous === undefined ? key : { ...key, previousExpiresAt: previous };
 }

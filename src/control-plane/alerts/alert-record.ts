@@ -22,7 +22,12 @@ export const alertRule = z.strictObject({
 });
 
 /** The collection `alert_rules`. */
-export const alertRules = collection({ name: "alert_rules", schema: alertRule, key: ["tenantId", "id"] });
+export const alertRules = collection({
+  name: "alert_rules",
+  schema: alertRule,
+  key: ["tenantId", "id"],
+  indexes: { id: { on: "id" } },
+});
 
 export type AlertRule = RecordOf<typeof alertRules>;
 
@@ -40,6 +45,7 @@ export const notificationChannels = collection({
   name: "notification_channels",
   schema: notificationChannel,
   key: ["tenantId", "id"],
+  indexes: { id: { on: "id" } },
 });
 
 export type NotificationChannel = RecordOf<typeof notificationChannels>;

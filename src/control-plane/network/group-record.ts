@@ -19,7 +19,7 @@ export const nodeGroups = collection({
   name: "node_groups",
   schema: nodeGroup,
   key: ["tenantId", "id"],
-  indexes: { node: { on: ["tenantId", "nodeIds"], multiEntry: "nodeIds" } },
+  indexes: { id: { on: "id" }, node: { on: ["tenantId", "nodeIds"], multiEntry: "nodeIds" } },
 });
 
 export type NodeGroup = RecordOf<typeof nodeGroups>;

@@ -6,7 +6,7 @@ import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
 import type { Scope } from "../common/scope.ts";
 import { type Saved, TenantRecords } from "../common/tenant-records.ts";
 import { type NodeGroup, type nodeGroup, nodeGroups } from "./group-record.ts";
-import { nodes } from "./node-record.ts";
+import { type Node, nodes } from "./node-record.ts";
 
 /** What a group is made from. */
 export type NodeGroupInput = Saved<z.input<typeof nodeGroup>, "createdAt" | "updatedAt">;
@@ -31,6 +31,15 @@ export class NodeGroups extends TenantRecords<NodeGroup, NodeGroupInput> {
       return nodeId === undefined
         ? pageOf(records, { prefix: [tenantId] }, page)
         : pageOf(records.by("node"), { prefix: [tenantId, nodeId] }, page);
+    });
+  }
+
+  /** The nodes of a group, in its order. Cost: a point read each. @throws DatabaseError `RECORD_NOT_FOUND` */
+  nodes(id: string): Promise<Node[]> {
+    return this.#scope.view(async (tx) => {
+      const { tenantId, nodeIds } = await this.find(tx, id);
+      const found = await nodes.in(tx).getMany(nodeIds.map((nodeId) => [tenantId, nodeId]));
+      return found.filter((node) => node !== undefined);
     });
   }
 

@@ -73,6 +73,7 @@ export const networkPolicies = collection({
   schema: networkPolicy,
   key: ["tenantId", "id"],
   indexes: {
+    id: { on: "id" },
     enabled: {
       on: ["tenantId", "priority"],
       where: (policy) => policy.enabled,

@@ -59,6 +59,7 @@ const nodes: Family = {
 const groups: Family = {
   ...records("groups", (h) => ({ name: h.mark, nodeIds: [h.id(), h.id()], labels: { of: h.mark } })),
   list: read((h) => [h.page({ nodeId: h.id() })]),
+  nodes: read((h) => [h.id()]),
   addNode: write((h) => [h.id(), h.id()]),
   removeNode: write((h) => [h.id(), h.id()]),
 };

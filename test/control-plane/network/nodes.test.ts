@@ -96,6 +96,8 @@ describe("nodes and groups", () => {
     expect((await groups.addNode("g2", "n2")).nodeIds).toEqual(["n0", "n2"]);
     expect((await groups.removeNode("g2", "n1")).nodeIds).toEqual(["n0", "n2"]);
     expect((await groups.list({ nodeId: "n0" })).records.map(({ id }) => id)).toEqual(["g1", "g2"]);
+    expect(await groups.nodes("g1")).toMatchObject([nodeOf(1), nodeOf(0)]);
+    await expectRefused("RECORD_NOT_FOUND", () => groups.nodes("g9"));
     expect(await nodes.delete("n0")).toBe(true);
     expect((await groups.list()).records.map(({ nodeIds }) => nodeIds)).toEqual([["n1"], ["n2"]]);
     expect((await groups.list({ nodeId: "n0" })).records).toEqual([]);
