@@ -133,8 +133,13 @@ export class Database extends Operations implements AsyncDisposable {
     return { store: this.store.stats(), retention: await this.retention.stats() };
   }
 
-  /** Waits for what is under way, then closes the store. Further calls wait for the same. */
-  close(): Promise<void> {
+  /**
+   * Waits for what is under way, then closes the store. Further calls wait for the same.
+   *
+   * @throws DatabaseError `TX_NESTED` within the callback of an update
+   */
+  async close(): Promise<void> {
+    this.store.refuseNested();
     this.#closing ??= this.#close();
     return this.#closing;
   }

@@ -129,6 +129,11 @@ export class Store implements AsyncDisposable {
   /** @internal Refuses a call of long work that comes from within a callback, or that cannot write. */
   guardAlone(writes: boolean): void {
     this.#guard(writes);
+    this.refuseNested();
+  }
+
+  /** @internal Refuses a call from within the callback of an update, which would wait for itself. */
+  refuseNested(): void {
     refuseNested(this.#transactions);
   }
 

@@ -237,6 +237,8 @@ describe("DatabaseManager", () => {
     });
     await expectRefused("TX_CLOSED", () => late?.users.get("u1"));
     await expectRefused("TX_NESTED", () => db.update(() => db.saveTenant({ id: "x", name: "x" })));
+    await expectRefused("TX_NESTED", () => db.update(() => db.close()));
+    await db.saveTenant({ id: "still", name: "open" });
     await expectRefused("OPTION_INVALID", () => db.update(undefined as never));
     await expectRefused("OPTION_INVALID", () => db.view(5 as never));
   });
