@@ -291,8 +291,7 @@ describe("labels and JSON objects", () => {
     expect(copy?.["a"]).toHaveLength(8);
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
-        const isTaken = !/"__proto__":/.test(JSON.stringify(value));
-        expect(given(fields.anyObject, value)).toEqual(isTaken ? value : undefined);
+        expect(given(fields.anyObject, value)).toEqual(namesProto(value) ? undefined : value);
       }),
     );
   });
@@ -499,3 +498,9 @@ describe("targets and rules", () => {
     ]);
   });
 });
+
+/** Whether an object, at any depth, has a field of that name. Not by its text: the name may be the end of another. */
+function namesProto(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.hasOwn(value, "__proto__") || Object.values(value).some(namesProto);
+}
