@@ -22,7 +22,7 @@ import type { NetworkPolicy } from "./network/policy-record.ts";
 import { SystemOperations } from "./system-operations.ts";
 import { TenantOperations } from "./tenant-operations.ts";
 import type { QuotaLimits } from "./tenants/quota.ts";
-import type { TenantQuota } from "./tenants/quota-record.ts";
+import { LIMIT_NAMES, type TenantQuota } from "./tenants/quota-record.ts";
 import { GLOBAL, type Tenant, type TenantInput } from "./tenants/tenant-record.ts";
 
 /** A record that names its tenant. */
@@ -189,8 +189,7 @@ export class Operations extends Lookups {
   /** Changes a tenant's limits. Uses are counted, not set: where a whole quota is passed, its uses are passed over. */
   async updateTenantQuota(quota: Partial<TenantQuota> & { readonly tenantId: string }): Promise<TenantQuota> {
     const limits: Record<string, number> = {};
-    for (const name of ["maxNodes", "maxUsers", "maxApiKeys", "maxBandwidth"] as const)
-      if (quota[name] !== undefined) limits[name] = quota[name];
+    for (const name of LIMIT_NAMES) if (quota[name] !== undefined) limits[name] = quota[name];
     return this.system.setLimits(quota.tenantId, limits as Partial<QuotaLimits>);
   }
 

@@ -37,6 +37,12 @@ export function checkCount(value: unknown, least: number, name: string): asserts
   throw new DatabaseError("OPTION_INVALID", `${name} is ${show(value)}. Pass an integer from ${least} on.`);
 }
 
+/** @throws DatabaseError `OPTION_INVALID` where the value is no date */
+export function checkDate(value: unknown, name: string): Date {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
+  throw new DatabaseError("OPTION_INVALID", `${name} is ${show(value)}. Pass a valid Date.`);
+}
+
 /** @throws DatabaseError `OPTION_INVALID` where the value is neither undefined, true nor false */
 export function checkBoolean(value: unknown, name: string): void {
   if (value === undefined || typeof value === "boolean") return;

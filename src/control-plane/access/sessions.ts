@@ -113,13 +113,10 @@ export class Sessions {
     const known = await this.#scope.view((tx) => this.#findActive(tx, id, settings.now()));
     const elapsed = settings.now().getTime() - (known.lastSeen ?? known.createdAt).getTime();
     if (elapsed < settings.lastUsedEvery) return sessionOf(known);
-    return this.#scope.update(
-      () => undefined,
-      async (tx, lastSeen) => {
-        await this.#findActive(tx, id, lastSeen);
-        return sessionOf(await sessions.in(tx).update([tenantId, id], { lastSeen }));
-      },
-    );
+    return this.#scope.updateUnlogged(async (tx, lastSeen) => {
+      await this.#findActive(tx, id, lastSeen);
+      return sessionOf(await sessions.in(tx).update([tenantId, id], { lastSeen }));
+    });
   }
 
   /**
@@ -133,14 +130,11 @@ export class Sessions {
   extend(id: string, ttl: number): Promise<Session> {
     checkCount(ttl, 1, "The time to live");
     // As with a heartbeat: no change that an audit trail is kept for.
-    return this.#scope.update(
-      () => undefined,
-      async (tx, now) => {
-        await this.#findActive(tx, id, now);
-        const times = { lastSeen: now, expiresAt: new Date(now.getTime() + ttl) };
-        return sessionOf(await sessions.in(tx).update([this.#scope.tenantId, id], times));
-      },
-    );
+    return this.#scope.updateUnlogged(async (tx, now) => {
+      await this.#findActive(tx, id, now);
+      const times = { lastSeen: now, expiresAt: new Date(now.getTime() + ttl) };
+      return sessionOf(await sessions.in(tx).update([this.#scope.tenantId, id], times));
+    });
   }
 
   /** Ends a session: from now on its token is unknown. @returns whether there was one */

@@ -1,5 +1,4 @@
-import { DatabaseError } from "../../errors.ts";
-import { show } from "../../store/options.ts";
+import { checkDate } from "../../store/options.ts";
 import { checkWork, report, type WorkOptions } from "../../store/progress.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import type { Runner } from "../common/scope.ts";
@@ -29,8 +28,7 @@ export async function pruneAudit(
   work: WorkOptions = {},
 ): Promise<number> {
   checkWork(work, "pruneAudit()");
-  if (!(before instanceof Date) || Number.isNaN(before.getTime()))
-    throw new DatabaseError("OPTION_INVALID", `Retention takes a time, got ${show(before)}. Pass a Date.`);
+  checkDate(before, "The time before which entries are deleted");
   const last = await lastBefore(runner, tenantId, before.getTime(), work);
   let deleted = 0;
   for (let batch = BATCH; batch === BATCH; ) {

@@ -1,8 +1,6 @@
-import type { Many } from "../../collections/bulk.ts";
-import { forMany } from "../../collections/bulk.ts";
+import { forMany, type Many } from "../../collections/bulk.ts";
 import type { Page } from "../../collections/pages.ts";
-import { DatabaseError } from "../../errors.ts";
-import { checkBoolean, show } from "../../store/options.ts";
+import { checkBoolean, checkDate } from "../../store/options.ts";
 import type { WorkOptions } from "../../store/progress.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
 import { refuseForeign } from "../common/record-rules.ts";
@@ -13,9 +11,8 @@ import {
   type AuditLog,
   type AuditLogInput,
   appendAudit,
-  auditHeads,
   auditLogs,
-  emptyHead,
+  headOf,
 } from "./audit-record.ts";
 import { type AuditReport, type VerifyAuditOptions, verifyAudit } from "./audit-verify.ts";
 import {
@@ -44,7 +41,6 @@ export interface AuditListOptions extends ListOptions {
 }
 
 const FILTERS = ["from", "to", "userId", "action", "resource", "success", "oldestFirst"];
-const NOT_LOGGED = () => undefined;
 
 /**
  * A tenant's audit trail: entries in a chain, each with a hash that stands for all before it. Tamper-evident: entries
@@ -69,7 +65,7 @@ export class AuditTrail {
    */
   append(entry: AuditEntry): Promise<AuditLog> {
     const { tenantId } = this.#scope;
-    return this.#scope.update(NOT_LOGGED, (tx, now) => {
+    return this.#scope.updateUnlogged((tx, now) => {
       refuseForeign(tenantId, entry, auditLogs.name);
       return appendAudit(tx, tenantId, entry, now);
     });
@@ -83,7 +79,7 @@ export class AuditTrail {
    */
   appendMany(entries: Many<AuditEntry>, work: WorkOptions = {}): Promise<number> {
     const { tenantId } = this.#scope;
-    return this.#scope.update(NOT_LOGGED, (tx, now) =>
+    return this.#scope.updateUnlogged((tx, now) =>
       forMany(entries, work, (entry) => {
         refuseForeign(tenantId, entry, auditLogs.name);
         return appendAudit(tx, tenantId, entry, now);
@@ -106,8 +102,8 @@ export class AuditTrail {
   async list(options: AuditListOptions = {}): Promise<Page<AuditLog>> {
     checkList(options, FILTERS, "audit.list()");
     const { from, to, userId, action, resource, success, oldestFirst, ...page } = options;
-    checkTime(from, "from");
-    checkTime(to, "to");
+    if (from !== undefined) checkDate(from, "The option from");
+    if (to !== undefined) checkDate(to, "The option to");
     checkBoolean(oldestFirst, "The option oldestFirst");
     checkBoolean(success, "The option success");
     const where = (log: AuditLog) =>
@@ -132,7 +128,7 @@ export class AuditTrail {
   /** The chain's end: the sequence and hash of its last entry, and of the last that retention took away. */
   head(): Promise<AuditHead> {
     const { tenantId } = this.#scope;
-    return this.#scope.view(async (tx) => (await auditHeads.in(tx).get(tenantId)) ?? emptyHead(tenantId));
+    return this.#scope.view((tx) => headOf(tx, tenantId));
   }
 
   /**
@@ -186,10 +182,4 @@ function indexFor(
   if (success === false) return { index: "failure", lead: [tenantId] };
   if (action !== undefined) return { index: "action", lead: [tenantId, action] };
   return { index: "time", lead: [tenantId] };
-}
-
-/** @throws DatabaseError `OPTION_INVALID` */
-function checkTime(time: unknown, name: string): void {
-  if (time === undefined || (time instanceof Date && !Number.isNaN(time.getTime()))) return;
-  throw new DatabaseError("OPTION_INVALID", `The option ${name} is ${show(time)}. Pass a Date.`);
 }

@@ -5,7 +5,7 @@ import { show } from "../../store/options.ts";
 import type { Store } from "../../store/store.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { type AuditLogInput, appendAudit, headOf } from "../audit/audit-record.ts";
-import { createTenant, GLOBAL, requireActive, SYSTEM_TENANT, tenants } from "../tenants/tenant-record.ts";
+import { createTenant, GLOBAL, refuseInactive, SYSTEM_TENANT, tenants } from "../tenants/tenant-record.ts";
 import type { Settings } from "./settings.ts";
 
 /** Runs operations: each in a transaction of its own, or all in one that is open. */
@@ -110,24 +110,40 @@ export class Scope {
     change: Change | ((result: T) => Change | undefined),
     run: (tx: Transaction, now: Date) => Awaitable<T>,
   ): Promise<T> {
-    return this.runner.update(async (tx) => {
-      const now = this.settings.now();
-      await this.#requireTenant(tx, now);
+    const { actor } = this.#options;
+    return this.updateUnlogged(async (tx, now) => {
       // Where the trail cannot be told, nothing is to be changed: its head is read before, as a caller may go on.
-      if (this.#options.actor !== undefined) await headOf(tx, trailOf(this.tenantId));
+      if (actor !== undefined) await headOf(tx, trailOf(this.tenantId));
       const result = await run(tx, now);
-      await logChange(tx, this.#options.actor, this.tenantId, now, () =>
+      await logChange(tx, actor, this.tenantId, now, () =>
         typeof change === "function" ? change(result) : change,
       );
       return result;
     });
   }
 
+  /**
+   * Runs an operation that writes what no trail is kept of: measurements, counts, upkeep.
+   *
+   * @throws DatabaseError as {@link update}
+   */
+  updateUnlogged<T>(run: (tx: Transaction, now: Date) => Awaitable<T>): Promise<T> {
+    return this.runner.update(async (tx) => {
+      const now = this.settings.now();
+      await this.#requireTenant(tx, now);
+      return run(tx, now);
+    });
+  }
+
   async #requireTenant(tx: Transaction, now: Date): Promise<void> {
-    if (this.tenantId === GLOBAL) return;
-    if (this.#options.creates && !(await tenants.in(tx).has(this.tenantId)))
-      await createTenant(tx, { id: this.tenantId, name: this.tenantId }, now);
-    await requireActive(tx, this.tenantId, this.#options.maintains);
+    const { tenantId } = this;
+    if (tenantId === GLOBAL) return;
+    const found = await tenants.in(tx).get(tenantId);
+    const made =
+      found === undefined && this.#options.creates
+        ? await createTenant(tx, { id: tenantId, name: tenantId }, now)
+        : found;
+    refuseInactive(made, tenantId, this.#options.maintains);
   }
 }
 

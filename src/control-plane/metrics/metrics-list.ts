@@ -1,11 +1,11 @@
 import type { Page } from "../../collections/pages.ts";
-import { checkBoolean, checkOptions } from "../../store/options.ts";
+import { checkBoolean, checkDate, checkOptions } from "../../store/options.ts";
 import type { Transaction } from "../../store/transaction.ts";
+import { hasLabels, type Labels } from "../common/labels.ts";
 import { type ListOptions, pageOf } from "../common/pages.ts";
-import { type Labels, matches } from "./labels.ts";
 import { fromOf, stateOf } from "./metric-state.ts";
 import { type Granularity, type MetricsSnapshot, metricsSnapshots } from "./metrics-record.ts";
-import { checkDate, checkGranularity, laterOf } from "./periods.ts";
+import { checkGranularity, laterOf } from "./periods.ts";
 import { checkLabels } from "./series.ts";
 import { endOfToken, tokenOf } from "./watermark-token.ts";
 
@@ -47,7 +47,7 @@ export async function listSnapshots(
   const start = laterOf(from, token.watermark);
   const isMoved = watermark !== undefined && watermark.getTime() !== token.watermark?.getTime();
   const isWanted = (each: MetricsSnapshot) =>
-    !(isMoved && each.timestamp < watermark) && matches(each.labels, labels ?? {});
+    !(isMoved && each.timestamp < watermark) && hasLabels(each.labels, labels ?? {});
   const page = await pageOf(
     metricsSnapshots.in(tx),
     {

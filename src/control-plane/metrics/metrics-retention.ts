@@ -3,6 +3,7 @@
  * up: what is left of a period would not do to roll it up anew. The watermark moves before the first row goes, so that
  * nobody reads a part, nor crosses what is left of deleted rows.
  */
+import { checkDate } from "../../store/options.ts";
 import { checkWork, report, type WorkOptions } from "../../store/progress.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import type { Runner, Scope } from "../common/scope.ts";
@@ -15,7 +16,7 @@ import {
   metricsSnapshots,
 } from "./metrics-record.ts";
 import { nodeMetrics } from "./node-metrics-record.ts";
-import { checkDate, checkGranularity, DAYS, HOURS, type Level, startOf, toDate } from "./periods.ts";
+import { checkGranularity, DAYS, HOURS, type Level, startOf, toDate } from "./periods.ts";
 import { nextPeriod, rollUp } from "./roll-up.ts";
 import { sweepSeries } from "./series-sweep.ts";
 
@@ -56,10 +57,7 @@ export async function deleteSnapshots(
     );
     gt = keys.at(-1);
     if (gt === undefined) break;
-    deleted += await scope.update(
-      () => undefined,
-      (tx) => metricsSnapshots.in(tx).deleteMany(keys),
-    );
+    deleted += await scope.updateUnlogged((tx) => metricsSnapshots.in(tx).deleteMany(keys));
     report(work, deleted);
   }
   await sweepSeries(scope, { signal });
@@ -96,24 +94,21 @@ export async function deleteNodeMetrics(
 /** Moves the watermark. @returns what lies before it is to be deleted; undefined where nothing does */
 function moveFrom(scope: Scope, granularity: Granularity, before: Date): Promise<Date | undefined> {
   const { tenantId, settings } = scope;
-  return scope.update(
-    () => undefined,
-    async (tx, now) => {
-      const state = await stateOf(tx, tenantId);
-      const old = fromOf(state, granularity);
-      const wanted = toDate(
-        await boundOf(tx, state, granularity, before, now.getTime() - settings.rollUpDelay),
-      );
-      const moves = wanted !== undefined && (old === undefined || wanted > old);
-      const bound = moves ? wanted : old;
-      if (bound === undefined) return undefined;
-      const prefix = [tenantId, granularity] as const;
-      const first = metricsSnapshots.in(tx).keys({ prefix, lt: [...prefix, bound], limit: 1 });
-      if ((await first.first()) === undefined) return undefined;
-      if (moves) await metricStates.in(tx).put(withFrom(state, granularity, bound));
-      return bound;
-    },
-  );
+  return scope.updateUnlogged(async (tx, now) => {
+    const state = await stateOf(tx, tenantId);
+    const old = fromOf(state, granularity);
+    const wanted = toDate(
+      await boundOf(tx, state, granularity, before, now.getTime() - settings.rollUpDelay),
+    );
+    const moves = wanted !== undefined && (old === undefined || wanted > old);
+    const bound = moves ? wanted : old;
+    if (bound === undefined) return undefined;
+    const prefix = [tenantId, granularity] as const;
+    const first = metricsSnapshots.in(tx).keys({ prefix, lt: [...prefix, bound], limit: 1 });
+    if ((await first.first()) === undefined) return undefined;
+    if (moves) await metricStates.in(tx).put(withFrom(state, granularity, bound));
+    return bound;
+  });
 }
 
 /** Up to where snapshots may go: whole periods, and none that is still to be rolled up. */

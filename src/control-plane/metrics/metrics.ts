@@ -1,12 +1,13 @@
 import { forMany, type Many } from "../../collections/bulk.ts";
 import type { Page } from "../../collections/pages.ts";
+import { checkDate } from "../../store/options.ts";
 import type { WorkOptions } from "../../store/progress.ts";
+import type { Labels } from "../common/labels.ts";
 import type { Scope } from "../common/scope.ts";
-import type { Labels } from "./labels.ts";
 import { fromOf, stateOf } from "./metric-state.ts";
 import { checkListed, listSnapshots, type MetricsListOptions } from "./metrics-list.ts";
 import { type Granularity, type MetricsSnapshot, metricSeries, metricsSnapshots } from "./metrics-record.ts";
-import { checkDate, checkGranularity, laterOf } from "./periods.ts";
+import { checkGranularity, laterOf } from "./periods.ts";
 import { type RollUpReport, rollUp } from "./roll-up.ts";
 import {
   checkLabels,
@@ -53,7 +54,7 @@ export class Metrics {
    * what retention took away, `TENANT_MISMATCH`, `TENANT_NOT_FOUND`, `TENANT_SUSPENDED`, `TENANT_BUSY`
    */
   save(snapshot: MetricsSnapshotInput): Promise<MetricsSnapshot> {
-    return this.#scope.update(unheard, (tx) => this.#writer(tx).save(snapshot));
+    return this.#scope.updateUnlogged((tx) => this.#writer(tx).save(snapshot));
   }
 
   /**
@@ -65,7 +66,7 @@ export class Metrics {
    * `ABORTED`
    */
   saveMany(snapshots: Many<MetricsSnapshotInput>, work: WorkOptions = {}): Promise<number> {
-    return this.#scope.update(unheard, (tx) => {
+    return this.#scope.updateUnlogged((tx) => {
       const writer = this.#writer(tx);
       return forMany(snapshots, work, (snapshot) => writer.save(snapshot));
     });
@@ -97,7 +98,7 @@ export class Metrics {
     checkGranularity(granularity);
     checkDate(timestamp, "The timestamp");
     const { tenantId } = this.#scope;
-    return this.#scope.update(unheard, async (tx) => {
+    return this.#scope.updateUnlogged(async (tx) => {
       const state = await stateOf(tx, tenantId);
       const from = fromOf(state, granularity);
       if (from !== undefined && timestamp < from) return false;
@@ -193,9 +194,4 @@ export class Metrics {
   rollUp(work: WorkOptions = {}): Promise<RollUpReport> {
     return rollUp(this.#scope, work);
   }
-}
-
-/** What is measured is nothing that an audit trail is kept of. */
-function unheard(): undefined {
-  return undefined;
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { forMany, type Many } from "../../collections/bulk.ts";
 import { DatabaseError } from "../../errors.ts";
-import { show } from "../../store/options.ts";
+import { checkDate, show } from "../../store/options.ts";
 import type { WorkOptions } from "../../store/progress.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { parse } from "../common/parse.ts";
@@ -9,7 +9,6 @@ import { refuseForeign } from "../common/record-rules.ts";
 import type { Scope } from "../common/scope.ts";
 import { nodes } from "../network/node-record.ts";
 import { type NodeMetrics, type nodeFigures, nodeMetrics, nodeMetricsRecord } from "./node-metrics-record.ts";
-import { checkDate } from "./periods.ts";
 
 /** What a node tells of itself, and when; without a timestamp, it is of now. */
 export type NodeMetricsInput = z.input<typeof nodeFigures> & {
@@ -35,7 +34,7 @@ export class NodeMetricsLog {
    * `TENANT_NOT_FOUND`, `TENANT_SUSPENDED`, `TENANT_BUSY`
    */
   save(figures: NodeMetricsInput): Promise<NodeMetrics> {
-    return this.#scope.update(unheard, (tx, now) => this.#save(tx, figures, now, new Set()));
+    return this.#scope.updateUnlogged((tx, now) => this.#save(tx, figures, now, new Set()));
   }
 
   /**
@@ -46,7 +45,7 @@ export class NodeMetricsLog {
    */
   saveMany(list: Many<NodeMetricsInput>, work: WorkOptions = {}): Promise<number> {
     const known = new Set<string>();
-    return this.#scope.update(unheard, (tx, now) =>
+    return this.#scope.updateUnlogged((tx, now) =>
       forMany(list, work, (figures) => this.#save(tx, figures, now, known)),
     );
   }
@@ -96,8 +95,4 @@ export class NodeMetricsLog {
     known.add(nodeId);
     return nodeMetrics.in(tx).put(record);
   }
-}
-
-function unheard(): undefined {
-  return undefined;
 }

@@ -46,9 +46,3 @@ export function checkGranularity(value: unknown): Granularity {
     `The granularity is ${show(value)}. Pass one of: ${GRANULARITIES.join(", ")}.`,
   );
 }
-
-/** @throws DatabaseError `OPTION_INVALID` where the value is no date */
-export function checkDate(value: unknown, name: string): Date {
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
-  throw new DatabaseError("OPTION_INVALID", `${name} is ${show(value)}. Pass a valid Date.`);
-}

@@ -76,20 +76,17 @@ async function rollNew(scope: Scope, level: Level, tell: (periods: number) => vo
   let periods = 0;
   // Whoever has nothing to do takes no writer's turn.
   while ((await scope.view((tx) => next(tx, settings.now()))).start !== undefined) {
-    const done = await scope.update(
-      () => undefined,
-      async (tx, now) => {
-        let count = 0;
-        for (let rows = 0; rows < BATCH; count++) {
-          const { state, start } = await next(tx, now);
-          if (start === undefined) break;
-          rows += await rollPeriod(tx, state, level, start);
-          const until = new Date(start.getTime() + level.length);
-          await metricStates.in(tx).put({ ...state, [level.until]: until });
-        }
-        return count;
-      },
-    );
+    const done = await scope.updateUnlogged(async (tx, now) => {
+      let count = 0;
+      for (let rows = 0; rows < BATCH; count++) {
+        const { state, start } = await next(tx, now);
+        if (start === undefined) break;
+        rows += await rollPeriod(tx, state, level, start);
+        const until = new Date(start.getTime() + level.length);
+        await metricStates.in(tx).put({ ...state, [level.until]: until });
+      }
+      return count;
+    });
     periods += done;
     tell(done);
   }
@@ -107,24 +104,21 @@ async function rollLate(scope: Scope, level: Level, tell: (periods: number) => v
     return metricLate.in(tx).keys({ prefix, gt, limit: 1 }).first();
   };
   while ((await scope.view(next)) !== undefined) {
-    const done = await scope.update(
-      () => undefined,
-      async (tx) => {
-        let count = 0;
-        for (let rows = 0; rows < BATCH; rows++) {
-          const key = await next(tx);
-          if (key === undefined) break;
-          after = key[2];
-          const state = await stateOf(tx, scope.tenantId);
-          if (isWithin(state, level, after)) {
-            rows += await rollPeriod(tx, state, level, after);
-            count++;
-          }
-          await metricLate.in(tx).delete(key);
+    const done = await scope.updateUnlogged(async (tx) => {
+      let count = 0;
+      for (let rows = 0; rows < BATCH; rows++) {
+        const key = await next(tx);
+        if (key === undefined) break;
+        after = key[2];
+        const state = await stateOf(tx, scope.tenantId);
+        if (isWithin(state, level, after)) {
+          rows += await rollPeriod(tx, state, level, after);
+          count++;
         }
-        return count;
-      },
-    );
+        await metricLate.in(tx).delete(key);
+      }
+      return count;
+    });
     periods += done;
     tell(done);
   }

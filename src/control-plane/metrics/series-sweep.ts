@@ -92,32 +92,26 @@ function keyOf({ tenantId, metric, series }: MetricSeries): [string, string, str
 }
 
 async function mark(scope: Scope, rows: readonly MetricSeries[]): Promise<MetricSeries[]> {
-  return scope.update(
-    () => undefined,
-    async (tx) => {
-      const marked: MetricSeries[] = [];
-      for (const row of rows)
-        if (await metricSeries.in(tx).has(keyOf(row)))
-          marked.push(await metricSeries.in(tx).put({ ...row, leaving: true }));
-      return marked;
-    },
-  );
+  return scope.updateUnlogged(async (tx) => {
+    const marked: MetricSeries[] = [];
+    for (const row of rows)
+      if (await metricSeries.in(tx).has(keyOf(row)))
+        marked.push(await metricSeries.in(tx).put({ ...row, leaving: true }));
+    return marked;
+  });
 }
 
 async function remove(scope: Scope, rows: readonly MetricSeries[]): Promise<number> {
-  return scope.update(
-    () => undefined,
-    async (tx) => {
-      let removed = 0;
-      for (const row of rows) {
-        const found = await metricSeries.in(tx).get(keyOf(row));
-        if (found?.leaving && (await metricSeries.in(tx).delete(keyOf(row)))) removed++;
-      }
-      const state = await stateOf(tx, scope.tenantId);
-      await metricStates.in(tx).put({ ...state, series: Math.max(0, state.series - removed) });
-      return removed;
-    },
-  );
+  return scope.updateUnlogged(async (tx) => {
+    let removed = 0;
+    for (const row of rows) {
+      const found = await metricSeries.in(tx).get(keyOf(row));
+      if (found?.leaving && (await metricSeries.in(tx).delete(keyOf(row)))) removed++;
+    }
+    const state = await stateOf(tx, scope.tenantId);
+    await metricStates.in(tx).put({ ...state, series: Math.max(0, state.series - removed) });
+    return removed;
+  });
 }
 
 /** Whether a snapshot has a series. Most that live show it by the newest one, most that do not, by the oldest. */

@@ -1,14 +1,14 @@
 /** Reads metrics one by one, series by series. */
 
 import { DatabaseError } from "../../errors.ts";
-import { checkBoolean, checkOptions, show } from "../../store/options.ts";
+import { checkBoolean, checkDate, checkOptions, show } from "../../store/options.ts";
 import type { Transaction } from "../../store/transaction.ts";
+import { hasLabels, type Labels } from "../common/labels.ts";
 import { AGGREGATES, type Aggregate, addUp, type Point, Rates, Steps, totalsOf } from "./aggregate.ts";
-import { type Labels, matches } from "./labels.ts";
 import { findLive } from "./live-series.ts";
 import { fromOf, seriesBounds, stateOf } from "./metric-state.ts";
 import { type Granularity, type MetricSeries, metricSeries, metricsSnapshots } from "./metrics-record.ts";
-import { checkDate, checkGranularity, GRANULARITIES, laterOf } from "./periods.ts";
+import { checkGranularity, GRANULARITIES, laterOf } from "./periods.ts";
 
 /** Which part of a metric's series to give, and how. */
 export interface SeriesOptions {
@@ -91,7 +91,7 @@ export async function findSeries(
 ): Promise<MetricSeries[]> {
   const prefix = metric === undefined ? ([tenantId] as const) : ([tenantId, metric] as const);
   const all = await metricSeries.in(tx).range({ prefix }).toArray();
-  return all.filter((each) => matches(each.labels, labels));
+  return all.filter((each) => hasLabels(each.labels, labels));
 }
 
 /** The points of a metric. */

@@ -4,7 +4,6 @@ import { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { parse } from "../common/parse.ts";
 import { refuseForeign } from "../common/record-rules.ts";
-import { seriesOf } from "./labels.ts";
 import { fromOf, stateOf } from "./metric-state.ts";
 import {
   type Granularity,
@@ -18,6 +17,7 @@ import {
   metricsSnapshots,
 } from "./metrics-record.ts";
 import { DAYS, HOURS, startOf } from "./periods.ts";
+import { seriesOf } from "./series-text.ts";
 
 /** What a snapshot is made from. Its id is made up where it is not given. */
 export interface MetricsSnapshotInput {

@@ -1,13 +1,12 @@
 import type { z } from "zod";
 import type { Page } from "../../collections/pages.ts";
-import { checkOptions } from "../../store/options.ts";
+import { checkDate, checkOptions } from "../../store/options.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { parseIp } from "../common/fields.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
 import type { Scope } from "../common/scope.ts";
 import { type Saved, TenantRecords } from "../common/tenant-records.ts";
 import { nodeMetrics } from "../metrics/node-metrics-record.ts";
-import { checkDate } from "../metrics/periods.ts";
 import { leaveGroups } from "./groups.ts";
 import { type Node, type NodeStatus, type node, nodes } from "./node-record.ts";
 
@@ -68,15 +67,12 @@ export class Nodes extends TenantRecords<Node, NodeInput> {
     checkOptions(beat, ["status", "ipAddress", "metadata"], "nodes.heartbeat()");
     const { metadata, status = "online", ipAddress } = beat;
     // A heartbeat is no change that an audit trail is kept for.
-    return this.#scope.update(
-      () => undefined,
-      async (tx, now) => {
-        const old = await this.find(tx, id);
-        const more = metadata === undefined ? {} : { metadata: { ...old.metadata, ...metadata } };
-        const moved = ipAddress === undefined ? {} : { ipAddress };
-        return this.store(tx, { ...old, ...more, ...moved, status, lastSeen: now }, old, now);
-      },
-    );
+    return this.#scope.updateUnlogged(async (tx, now) => {
+      const old = await this.find(tx, id);
+      const more = metadata === undefined ? {} : { metadata: { ...old.metadata, ...metadata } };
+      const moved = ipAddress === undefined ? {} : { ipAddress };
+      return this.store(tx, { ...old, ...more, ...moved, status, lastSeen: now }, old, now);
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Whom the target of a policy means. */
 import { type Ip, isWithin, parseCidr } from "../common/fields.ts";
+import { hasLabels } from "../common/labels.ts";
 import type { NodeGroup } from "./group-record.ts";
 import type { Node } from "./node-record.ts";
 import type { NetworkPolicyTarget } from "./policy-record.ts";
@@ -11,8 +12,6 @@ export interface Party {
   /** The groups that the node is in. */
   readonly groups: readonly Pick<NodeGroup, "id" | "labels">[];
 }
-
-type Labels = Readonly<Record<string, string>>;
 
 /** Tells whether targets mean a party. One is for one decision: it keeps the CIDRs that it has read. */
 export class TargetMatcher {
@@ -49,10 +48,4 @@ export class TargetMatcher {
 /** No values mean any. */
 function isAmong(id: string, values: readonly string[]): boolean {
   return values.length === 0 || values.includes(id);
-}
-
-function hasLabels(found: Labels | undefined, wanted: Labels): boolean {
-  for (const name of Object.keys(wanted))
-    if (found === undefined || !Object.hasOwn(found, name) || found[name] !== wanted[name]) return false;
-  return true;
 }

@@ -61,10 +61,7 @@ export async function keepUp({ runner, settings, work }: Omit<Cleaning, "before"
     const scope = new Scope(runner, settings, id, { maintains: true });
     await new Metrics(scope).rollUp(work);
     // Through the scope: a tenant that was deleted meanwhile must not get a quota.
-    await scope.update(
-      () => undefined,
-      (tx, now) => currentQuota(tx, id, now),
-    );
+    await scope.updateUnlogged((tx, now) => currentQuota(tx, id, now));
     return 0;
   });
 }

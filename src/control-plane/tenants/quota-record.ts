@@ -17,6 +17,7 @@ export const DEFAULT_LIMITS = {
   /** Bytes a month. */
   maxBandwidth: 1_000_000_000,
 } as const;
+export const LIMIT_NAMES = Object.keys(DEFAULT_LIMITS) as readonly (keyof typeof DEFAULT_LIMITS)[];
 
 const quota = z.strictObject({
   tenantId: id,

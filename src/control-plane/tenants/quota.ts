@@ -12,13 +12,15 @@ import {
   COUNTED,
   type Counted,
   currentQuota,
+  type DEFAULT_LIMITS,
+  LIMIT_NAMES,
   quotaExceeded,
   quotas,
   type TenantQuota,
 } from "./quota-record.ts";
 
 /** The limits of a tenant that can be changed. */
-export type QuotaLimits = Pick<TenantQuota, "maxNodes" | "maxUsers" | "maxApiKeys" | "maxBandwidth">;
+export type QuotaLimits = Pick<TenantQuota, keyof typeof DEFAULT_LIMITS>;
 
 /** What {@link Quota.recount} found. */
 export interface Recount {
@@ -26,8 +28,6 @@ export interface Recount {
   readonly counts: Readonly<Record<Counted, { readonly counted: number; readonly found: number }>>;
   readonly ok: boolean;
 }
-
-const LIMITS = ["maxNodes", "maxUsers", "maxApiKeys", "maxBandwidth"];
 
 /** What a tenant may use, and what it does use. Months are those of UTC. */
 export class Quota {
@@ -62,16 +62,13 @@ export class Quota {
     checkCount(bandwidth, 0, "The bandwidth");
     checkOptions(options, ["enforce"], "addUsage()");
     checkBoolean(options.enforce, "The option enforce");
-    return this.#scope.update(
-      () => undefined,
-      async (tx, now) => {
-        const quota = await currentQuota(tx, tenantId, now);
-        const { usedBandwidth: used, maxBandwidth: limit } = quota;
-        if (used + bandwidth > limit && options.enforce !== false)
-          throw quotaExceeded(tenantId, "bandwidth", { limit, used, wanted: bandwidth });
-        return quotas.in(tx).put({ ...quota, usedBandwidth: used + bandwidth, updatedAt: now });
-      },
-    );
+    return this.#scope.updateUnlogged(async (tx, now) => {
+      const quota = await currentQuota(tx, tenantId, now);
+      const { usedBandwidth: used, maxBandwidth: limit } = quota;
+      if (used + bandwidth > limit && options.enforce !== false)
+        throw quotaExceeded(tenantId, "bandwidth", { limit, used, wanted: bandwidth });
+      return quotas.in(tx).put({ ...quota, usedBandwidth: used + bandwidth, updatedAt: now });
+    });
   }
 
   /** Counts what there is, and changes nothing. */
@@ -118,10 +115,7 @@ export class Quota {
 
   /** Draws the bills of months that are over. */
   closeMonth(): Promise<TenantQuota> {
-    return this.#scope.update(
-      () => undefined,
-      (tx, now) => currentQuota(tx, this.#scope.tenantId, now),
-    );
+    return this.#scope.updateUnlogged((tx, now) => currentQuota(tx, this.#scope.tenantId, now));
   }
 }
 
@@ -136,7 +130,7 @@ export async function setLimits(
   limits: Partial<QuotaLimits>,
   now: Date,
 ): Promise<TenantQuota> {
-  checkOptions(limits, LIMITS, "updateTenantQuota()");
+  checkOptions(limits, LIMIT_NAMES, "updateTenantQuota()");
   if (limits === undefined)
     throw new DatabaseError("OPTION_INVALID", `updateTenantQuota() takes limits, got ${show(limits)}.`);
   const quota = await currentQuota(tx, tenantId, now);

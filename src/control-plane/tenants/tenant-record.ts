@@ -74,7 +74,11 @@ export async function requireActive(
   tenantId: string,
   evenSuspended = false,
 ): Promise<Tenant> {
-  const found = await tenants.in(tx).get(tenantId);
+  return refuseInactive(await tenants.in(tx).get(tenantId), tenantId, evenSuspended);
+}
+
+/** As {@link requireActive}, where the tenant was read already. */
+export function refuseInactive(found: Tenant | undefined, tenantId: string, evenSuspended = false): Tenant {
   if (found !== undefined && found.busy === undefined && (found.isActive || evenSuspended)) return found;
   if (found === undefined) throw tenantNotFound(tenantId);
   const named = `The tenant ${JSON.stringify(tenantId)}`;

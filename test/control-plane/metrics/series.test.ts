@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Labels, seriesOf } from "../../../src/control-plane/metrics/labels.ts";
+import type { Labels } from "../../../src/control-plane/common/labels.ts";
+import { seriesOf } from "../../../src/control-plane/metrics/series-text.ts";
 import { expectRefused } from "../../helpers/stores.ts";
 import { DAY, HOUR, MINUTE, useDatabases } from "../databases.ts";
 import { LABELS, Model, nameOf, type Snapshot, START, snapshot, totalsOf } from "./metrics-model.ts";

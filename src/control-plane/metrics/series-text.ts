@@ -1,6 +1,5 @@
-/** Labels of metrics, and the text that stands for them in keys. */
-
-export type Labels = Readonly<Record<string, string>>;
+/** The text that stands for the labels of metrics in keys. */
+import type { Labels } from "../common/labels.ts";
 
 /** Names that need no quotes. */
 const PLAIN = /^[A-Za-z_][A-Za-z0-9_.:-]*$/;
@@ -13,11 +12,4 @@ export function seriesOf(labels: Labels): string {
     return `${shown}=${JSON.stringify(labels[name])}`;
   });
   return `{${parts.join(",")}}`;
-}
-
-/** Whether labels have all that are wanted, with the same values. */
-export function matches(labels: Labels, wanted: Labels): boolean {
-  return Object.entries(wanted).every(
-    ([name, value]) => Object.hasOwn(labels, name) && labels[name] === value,
-  );
 }
