@@ -5,7 +5,7 @@ import { type Metas, metaBytes, readMetas } from "./meta.ts";
 import { Pages } from "./pages.ts";
 import { busy } from "./problems.ts";
 import { BoltSource } from "./source.ts";
-import { type BoltBucket, type BoltElement, Walk } from "./walk.ts";
+import { type BoltBucket, type BoltElement, type Enters, Walk } from "./walk.ts";
 
 export type { BoltBucket, BoltElement, BoltRow } from "./walk.ts";
 
@@ -23,7 +23,7 @@ export interface BoltFile extends AsyncDisposable {
    */
   readonly damagedMeta: number | undefined;
   /**
-   * Known once a {@link walk} has ended: the pages that are neither free nor in a bucket. bbolt leaks some when it
+   * Known once a {@link walk} of the whole file has ended: the pages that are neither free nor in a bucket. bbolt leaks some when it
    * deletes buckets; they hold nothing that is missed. Undefined too where the file does not list its free pages
    * (`NoFreelistSync`). In such a file, and in one with lost pages, a number that leads from page to page may have
    * been changed without a sign, so that it leads to a page that has no other use, or to one below the right one.
@@ -41,9 +41,11 @@ export interface BoltFile extends AsyncDisposable {
    * value, a sequence, or the size of a page's last row shows in that row or bucket alone, and without a sign; that of
    * the flag of an empty bucket makes it a row.
    *
+   * @param enters which of the buckets at the top to go into, by name; all by default. Others are given without what is
+   * in them, and their pages are not looked at
    * @throws DatabaseError `BOLT_DAMAGED`, `BOLT_BUSY`, `STORE_CLOSED`
    */
-  walk(): AsyncIterableIterator<BoltElement>;
+  walk(enters?: (name: Uint8Array) => boolean): AsyncIterableIterator<BoltElement>;
   /** Ends all walks. May be called again. */
   close(): Promise<void>;
 }
@@ -99,11 +101,13 @@ class OpenBoltFile implements BoltFile {
 
   async *buckets(): AsyncGenerator<BoltBucket, void, undefined> {
     const pages = new Pages(this.#source, this.#metas.current);
-    for await (const element of this.#guarded(pages, false)) if (element.kind === "bucket") yield element;
+    for await (const element of this.#guarded(pages, () => false, false))
+      if (element.kind === "bucket") yield element;
   }
 
-  walk(): AsyncGenerator<BoltElement, void, undefined> {
-    return this.#guarded(new Pages(this.#source, this.#metas.current), true);
+  walk(enters?: Enters): AsyncGenerator<BoltElement, void, undefined> {
+    const pages = new Pages(this.#source, this.#metas.current);
+    return this.#guarded(pages, enters ?? (() => true), enters === undefined);
   }
 
   async close(): Promise<void> {
@@ -115,11 +119,15 @@ class OpenBoltFile implements BoltFile {
   }
 
   /** Walks the file, and tells one that was written to meanwhile from one that is damaged. */
-  async *#guarded(pages: Pages, nested: boolean): AsyncGenerator<BoltElement, void, undefined> {
+  async *#guarded(
+    pages: Pages,
+    enters: Enters,
+    isWhole: boolean,
+  ): AsyncGenerator<BoltElement, void, undefined> {
     await this.#checkUnchanged();
     try {
-      const listsAll = nested && (await takeFreePages(pages));
-      for await (const found of new Walk(pages, nested).run()) for (const element of found) yield element;
+      const listsAll = isWhole && (await takeFreePages(pages));
+      for await (const found of new Walk(pages, enters).run()) for (const element of found) yield element;
       if (listsAll) this.#lostPages = await countLostPages(pages);
     } catch (error) {
       if (error instanceof DatabaseError && error.code === "BOLT_DAMAGED") await this.#checkUnchanged();

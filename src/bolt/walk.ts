@@ -25,6 +25,9 @@ export type BoltElement = BoltBucket | BoltRow;
 /** Pages on the way from the root to a row. Ten branches lead to more rows than a disk holds; the rest is nesting. */
 const MAX_DEPTH = 256;
 
+/** Whether to go into a bucket at the top, not just past it, by its name. */
+export type Enters = (name: Uint8Array) => boolean;
+
 /** A page that is being gone through, and where. */
 interface Step {
   readonly page: TreePage;
@@ -40,14 +43,13 @@ interface Step {
 /** Goes through the buckets of a file in its own order, each page once. */
 export class Walk {
   readonly #pages: Pages;
-  readonly #nested: boolean;
+  readonly #enters: Enters;
   /** From the root's page to the one that is being gone through. */
   readonly #way: Step[] = [];
 
-  /** @param nested whether to go into the buckets, not just past them */
-  constructor(pages: Pages, nested: boolean) {
+  constructor(pages: Pages, enters: Enters) {
     this.#pages = pages;
-    this.#nested = nested;
+    this.#enters = enters;
   }
 
   /** Gives what is found a few at a time, since a step of an asynchronous generator costs more than a row. */
@@ -145,10 +147,11 @@ export class Walk {
     const bucket = parseBucket(value);
     if (typeof bucket === "string") throw this.#pages.damaged(page.page, `${where} ${bucket}`);
     const path = [...step.path, name];
+    const isEntered = path.length > 1 || this.#enters(name);
     if (bucket.root === 0) {
       const inline = TreePage.inline(this.#pages.source, page.page, value.subarray(BUCKET_BYTES));
-      if (this.#nested) this.#enter(inline, path, { inline: true });
-    } else if (this.#nested) {
+      if (isEntered) this.#enter(inline, path, { inline: true });
+    } else if (isEntered) {
       this.#enter(await this.#pages.tree(bucket.root, `page ${page.page}`), path, {});
     }
     return { kind: "bucket", path, sequence: bucket.sequence };

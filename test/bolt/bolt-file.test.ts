@@ -44,6 +44,23 @@ describe("a bbolt file is read", () => {
     expect(file).toMatchObject({ pageSize: Number(/\d+/.exec(name)), damagedMeta: undefined, lostPages: 0 });
   });
 
+  test("a walk goes into those buckets at the top that are asked for, and gives the others by name", async () => {
+    for (const name of NAMES) {
+      await using file = await openBolt(fixture(name));
+      const whole = await all(file.walk());
+      const tops = whole.filter(({ kind, path }) => kind === "bucket" && path.length === 1);
+      expect(tops.length).toBe(name === "tree-4096.bolt.db" ? 3 : 1);
+      for (const { path } of tops) {
+        const top = Buffer.from(path[0] as Uint8Array);
+        const expected = whole.filter(
+          (element) => top.equals(element.path[0] as Uint8Array) || tops.includes(element),
+        );
+        const found = await all(file.walk((each) => top.equals(each)));
+        expect(found.map(lineOf)).toEqual(expected.map(lineOf));
+      }
+    }
+  });
+
   test("the commit before the last is read, and it is said, where the last one's meta is damaged", async () => {
     for (const name of NAMES) {
       const bytes = await readFile(fixture(name));
