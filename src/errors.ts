@@ -65,8 +65,8 @@ export type MigrationErrorCode =
   | "MIGRATION_FAILED"
   | "BUCKET_MIGRATING";
 
-/** Codes of errors about a bbolt file that is read. */
-export type ImportErrorCode = "BOLT_INVALID" | "BOLT_DAMAGED" | "BOLT_BUSY";
+/** Codes of errors about a bbolt file that is read or imported. */
+export type ImportErrorCode = "BOLT_INVALID" | "BOLT_DAMAGED" | "BOLT_BUSY" | "BOLT_REFUSED";
 
 /** Codes of errors about the control plane's tenants, and the rules of its models. */
 export type ControlPlaneErrorCode =

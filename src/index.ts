@@ -6,6 +6,14 @@ export {
   type BoltRow,
   openBolt,
 } from "./bolt/bolt-file.ts";
+export {
+  type BoltImportOptions,
+  type BoltImportReport,
+  type ImportedBucket,
+  importBolt,
+} from "./bolt-import/import-bolt.ts";
+export type { KeyForm } from "./bolt-import/keys.ts";
+export type { BoltKeys, BoltRule, BoltRules, BoltValues } from "./bolt-import/rules.ts";
 export type { BuildReport } from "./collections/build.ts";
 export type { Many } from "./collections/bulk.ts";
 export {
@@ -62,6 +70,16 @@ export type { Database, DatabaseStats } from "./control-plane/database.ts";
 export { DatabaseManager } from "./control-plane/database-manager.ts";
 export type { DatabaseOptions, RetentionOptions } from "./control-plane/database-options.ts";
 export type { DatabaseTransaction } from "./control-plane/database-transaction.ts";
+export type { HeldReport } from "./control-plane/go-import/batch.ts";
+export type { GoImportReport } from "./control-plane/go-import/go-import.ts";
+export type { HeldStatus } from "./control-plane/go-import/held-record.ts";
+export type { GoImportOptions } from "./control-plane/go-import/import-options.ts";
+export type { GoBucketReport } from "./control-plane/go-import/import-record.ts";
+export type {
+  Quarantine,
+  QuarantineEntry,
+  QuarantineListOptions,
+} from "./control-plane/go-import/quarantine.ts";
 export type { Aggregate, Point } from "./control-plane/metrics/aggregate.ts";
 export type { Metrics, NamedSeries } from "./control-plane/metrics/metrics.ts";
 export type { MetricsListOptions } from "./control-plane/metrics/metrics-list.ts";

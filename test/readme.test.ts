@@ -8,6 +8,12 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const readme = await readFile(join(ROOT, "README.md"), "utf8");
 const examples = Array.from(readme.matchAll(/^```ts\n(.*?)^```$/gms), ([, code]) => code as string);
 
+/** The bbolt files that examples read. */
+const BBOLT_FILES = [
+  ["bolt/fixtures/tree-1024.bolt.db", "meshgate-go.db"],
+  ["control-plane/go-import/fixtures/control-plane.bolt.db", "control-plane-go.db"],
+] as const;
+
 /** What an example says that it prints: the rest of each line behind "// → ". */
 function promised(code: string): string[] {
   return Array.from(code.matchAll(/\/\/ → (.*)$/gm), ([, text]) => text as string);
@@ -36,8 +42,8 @@ test.each(examples.map((code, i) => [i + 1, code] as const))(
     const file = join(folder, `example-${i}.ts`);
     await writeFile(file, code);
     directory = await mkdtemp(join(tmpdir(), "meshgate-readme-"));
-    // For the example that reads a bbolt file.
-    await copyFile(join(ROOT, "test/bolt/fixtures/tree-1024.bolt.db"), join(directory, "meshgate-go.db"));
+    for (const [fixture, name] of BBOLT_FILES)
+      await copyFile(join(ROOT, "test", fixture), join(directory, name));
     process.chdir(directory);
     const printed: string[] = [];
     vi.spyOn(console, "log").mockImplementation((...values) => {

@@ -33,7 +33,7 @@ export interface DatabaseOptions extends StoreOptions {
 
 /** What the options come to. */
 export interface CheckedOptions {
-  readonly settings: Omit<Settings, "lastUsed">;
+  readonly settings: Omit<Settings, "lastUsed" | "importedKeys">;
   readonly store: StoreOptions;
   readonly days: RetentionDays;
   /** Milliseconds between two runs of retention; undefined for none. */

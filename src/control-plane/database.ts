@@ -4,16 +4,21 @@ import { openStore } from "../store/open-store.ts";
 import { checkFunction } from "../store/options.ts";
 import { checkWork, type WorkOptions } from "../store/progress.ts";
 import type { Store, StoreStats } from "../store/store.ts";
+import { ImportedKeys } from "./access/imported-keys.ts";
 import { LastUsed } from "./access/last-used.ts";
 import { checkTenantId, Scope, storeRunner, transactionRunner } from "./common/scope.ts";
 import type { Settings } from "./common/settings.ts";
 import { type CheckedOptions, checkDatabaseOptions, type DatabaseOptions } from "./database-options.ts";
 import { DatabaseTransaction } from "./database-transaction.ts";
+import { tryGoFile } from "./go-import/dry-run.ts";
+import { type GoImportReport, importGoFile } from "./go-import/go-import.ts";
+import { checkImport, type GoImportOptions } from "./go-import/import-options.ts";
 import { Operations } from "./operations.ts";
 import { Retention, type RetentionReport, type RetentionStats } from "./retention/retention.ts";
 import { Timer } from "./retention/timer.ts";
 import { controlPlaneSchema } from "./schema.ts";
 import { TenantHandle } from "./tenant-handle.ts";
+import { SYSTEM_TENANT } from "./tenants/tenant-record.ts";
 import type { Chunks } from "./transfer/export-reader.ts";
 import { importTenant } from "./transfer/import.ts";
 import { COLLECTIONS } from "./transfer/tenant-rows.ts";
@@ -90,6 +95,27 @@ export class Database extends Operations implements AsyncDisposable {
   async importTenant(id: string, source: Chunks, work: WorkOptions = {}): Promise<number> {
     checkWork(work, "importTenant()");
     return importTenant(this.store, this.#settings, checkTenantId(id), source, work, true);
+  }
+
+  /**
+   * Brings the bbolt file of a Go control plane over: its records become ours, indexes and counts are made from them,
+   * buckets without a model are kept as they are. What does not fit goes to `system.quarantine`, with the reason. What
+   * is there already stays, but for defaults that nobody changed; a file that was imported whole is not imported again.
+   *
+   * The file is read through before anything is written. Then it goes in small commits, beside other work: where it was
+   * stopped, it goes on when it is called again. Cost: the file is read three times; memory is bounded.
+   *
+   * @param file the path of the file, to which nobody may write meanwhile
+   * @param options `tenantId`: whose records become that name no tenant, "system" by default; `dryRun`: whether to try
+   * it on a copy of the store; progress is told in rows of the file
+   * @throws DatabaseError `BOLT_INVALID` for a file that is none of bbolt's, or of no control plane; `BOLT_DAMAGED`,
+   * `BOLT_BUSY`; `MIGRATION_NEWER` for a schema version that is not known; `ABORTED`, `OPTION_INVALID`, `TX_NESTED`
+   */
+  async importGoFile(file: string, options: GoImportOptions = {}): Promise<GoImportReport> {
+    const { dryRun = false, tenantId = SYSTEM_TENANT, work } = checkImport(file, options);
+    this.#settings.importedKeys.expect();
+    const run = dryRun ? tryGoFile : importGoFile;
+    return run(this.store, this.#settings, file, tenantId, work);
   }
 
   /**
@@ -171,10 +197,12 @@ export async function openDatabase(
     every: checked.settings.lastUsedEvery,
     readOnly: options.readOnly === true,
   });
-  const settings = { ...checked.settings, lastUsed };
   const store = await openStore(location, checked.store);
   try {
-    if (options.readOnly !== true) await prepare(store, settings, options);
+    if (options.readOnly !== true) await prepare(store, checked.settings.now, options);
+    // An index that is not there yet tells nothing.
+    const mayHaveImported = await ImportedKeys.in(store).catch(() => true);
+    const settings = { ...checked.settings, lastUsed, importedKeys: new ImportedKeys(mayHaveImported) };
     return new Database(store, settings, checked, options.logger);
   } catch (error) {
     await store.close();
@@ -182,8 +210,8 @@ export async function openDatabase(
   }
 }
 
-async function prepare(store: Store, settings: Settings, options: DatabaseOptions): Promise<void> {
-  const schema = controlPlaneSchema(settings.now);
+async function prepare(store: Store, now: () => Date, options: DatabaseOptions): Promise<void> {
+  const schema = controlPlaneSchema(now);
   const isNew = (await store.view((tx) => tx.buckets())).length === 0;
   await schema.migrate(store, { logger: options.logger, backup: isNew ? false : options.backup });
   for (const each of COLLECTIONS) {

@@ -1,8 +1,7 @@
 import type { Awaitable } from "../awaitable.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Transaction } from "../store/transaction.ts";
-import { apiKeys } from "./access/api-key-record.ts";
-import { type ApiKey, shown } from "./access/api-keys.ts";
+import { type ApiKey, apiKeys, shown } from "./access/api-key-record.ts";
 import { type Session, sessionOf, sessions } from "./access/session-record.ts";
 import { type User, users } from "./access/users.ts";
 import {

@@ -1,9 +1,9 @@
 /** The control plane's schema versions. Steps that were released stay as they are: stores went through them. */
 import { type Migrations, migrations } from "../migrations/migrations.ts";
 import type { Transaction } from "../store/transaction.ts";
-import { alertRules } from "./alerts/alert-record.ts";
+import { type AlertRule, alertRules } from "./alerts/alert-record.ts";
 import { createQuota, quotas } from "./tenants/quota-record.ts";
-import { GLOBAL, SYSTEM_TENANT, tenants } from "./tenants/tenant-record.ts";
+import { GLOBAL, SYSTEM_TENANT, type Tenant, tenants } from "./tenants/tenant-record.ts";
 
 const DEFAULT_RULES = [
   {
@@ -44,26 +44,39 @@ export function controlPlaneSchema(now: () => Date): Migrations {
       version: 2,
       description: "Add enhanced monitoring and audit features",
       up: async (tx) => {
-        const at = now();
-        for (const rule of DEFAULT_RULES)
-          await alertRules.in(tx).insert({ ...rule, tenantId: GLOBAL, createdAt: at, updatedAt: at });
+        for (const rule of defaultRules(now())) await alertRules.in(tx).insert(rule);
         for await (const { id, nodeLimit } of tenants.in(tx).range())
           if (!(await quotas.in(tx).has(id)))
-            await createQuota(tx, { tenantId: id, maxNodes: nodeLimit }, at);
+            await createQuota(tx, { tenantId: id, maxNodes: nodeLimit }, now());
       },
     },
   ]);
 }
 
-async function addSystemTenant(tx: Transaction, now: Date): Promise<void> {
-  if (await tenants.in(tx).has(SYSTEM_TENANT)) return;
-  await tenants.in(tx).insert({
+/** The alert rules that every database begins with. */
+export function defaultRules(at: Date): AlertRule[] {
+  return DEFAULT_RULES.map((rule) => ({
+    ...rule,
+    tenantId: GLOBAL,
+    enabled: true,
+    createdAt: at,
+    updatedAt: at,
+  }));
+}
+
+/** The tenant that every database begins with. */
+export function systemTenant(createdAt: Date): Tenant {
+  return {
     id: SYSTEM_TENANT,
     name: "System Tenant",
     domain: "system.local",
     settings: { subnetCidr: "10.10.10.0/24", maxNodes: 1000, policyMode: "strict", heartbeatInterval: 30 },
-    createdAt: now,
+    createdAt,
     isActive: true,
     nodeLimit: 1000,
-  });
+  };
+}
+
+async function addSystemTenant(tx: Transaction, now: Date): Promise<void> {
+  if (!(await tenants.in(tx).has(SYSTEM_TENANT))) await tenants.in(tx).insert(systemTenant(now));
 }

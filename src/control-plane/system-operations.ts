@@ -6,6 +6,7 @@ import { parseIp } from "./common/fields.ts";
 import { checkList, type ListOptions, pageOf } from "./common/pages.ts";
 import { type Actor, type Runner, Scope } from "./common/scope.ts";
 import type { Settings } from "./common/settings.ts";
+import { Quarantine } from "./go-import/quarantine.ts";
 import { type Node, type NodeStatus, nodes } from "./network/node-record.ts";
 import { checkActor } from "./tenant-operations.ts";
 import { type BillingRecord, billingRecords } from "./tenants/billing-record.ts";
@@ -24,6 +25,8 @@ export class SystemOperations {
   readonly alertRules: AlertRules;
   /** The notification channels that all tenants have. */
   readonly channels: NotificationChannels;
+  /** What imports of Go files could not take over. */
+  readonly quarantine: Quarantine;
 
   /** @internal */
   constructor(runner: Runner, settings: Settings, actor?: Actor) {
@@ -33,6 +36,7 @@ export class SystemOperations {
     const global = new Scope(runner, settings, GLOBAL, { actor });
     this.alertRules = new AlertRules(global);
     this.channels = new NotificationChannels(global);
+    this.quarantine = new Quarantine(runner, settings, actor);
   }
 
   /** The same for an actor: see `TenantOperations.as`. @throws DatabaseError `OPTION_INVALID` */

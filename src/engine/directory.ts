@@ -61,7 +61,7 @@ function findDirectory(path: string, createIfMissing: boolean): string {
   }
   throw new DatabaseError(
     "PATH_INVALID",
-    `${path} is a file, or lies below one. A store is a directory: pass another path.`,
+    `${path} is a file, or lies below one. A store is a directory: pass another path. A file of bbolt is brought over by an import.`,
   );
 }
 

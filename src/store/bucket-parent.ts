@@ -3,7 +3,7 @@ import { DatabaseError } from "../errors.ts";
 import type { Key } from "../keys/encode.ts";
 import type { Bucket } from "./bucket.ts";
 import { type BucketState, migratingError, pathOf } from "./bucket-state.ts";
-import { bucketNames, createBucket, deleteBucket, findBucket, refuseValue } from "./catalog.ts";
+import { bucketNames, createBucket, deleteBucket, findBucket, refuseValue, STAGE_OWNER } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { checkName } from "./names.ts";
 import { checkOptions } from "./options.ts";
@@ -146,7 +146,8 @@ export abstract class BucketParent {
     return this.core.inTurn(async () => {
       this.guardWritable();
       const bucket = await requireBucket(this.core, this.state, name);
-      refuseReserved(this.core, bucket);
+      // What an import left may be deleted, though not written to.
+      if (bucket.record.owner !== STAGE_OWNER) refuseReserved(this.core, bucket);
       await deleteBucket(this.core, bucket);
     });
   }
@@ -185,10 +186,16 @@ function refuseMigrating(core: TransactionCore, bucket: BucketState): void {
     throw migratingError(`bucket ${pathOf(bucket)}`, bucket.record.migrating);
 }
 
-/** @throws DatabaseError `BUCKET_OWNED` for a bucket that holds a collection's rows */
+/** @throws DatabaseError `BUCKET_OWNED` for a bucket that holds a collection's rows, or what an import has so far */
 function refuseOwned(bucket: BucketState): void {
   const { owner } = bucket.record;
   if (owner === undefined) return;
+  if (owner === STAGE_OWNER) {
+    throw new DatabaseError(
+      "BUCKET_OWNED",
+      `The bucket ${pathOf(bucket)} holds what an import has not finished. It goes when the import ends or, after a crash, when the next one begins; deleteBucket() deletes it at once.`,
+    );
+  }
   throw new DatabaseError(
     "BUCKET_OWNED",
     `The bucket ${pathOf(bucket)} holds rows of the collection ${JSON.stringify(owner)}, whose indexes must stay in step. Write through the collection.`,

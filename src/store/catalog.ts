@@ -66,12 +66,17 @@ function writeRecord(core: TransactionCore, state: BucketState): void {
   core.structural = true;
 }
 
+/** The owner of a bucket in which an import gathers what it writes: no collection has an empty name. */
+export const STAGE_OWNER = "";
+
 /** What a bucket is made with. */
 export interface NewBucket {
   readonly name: string;
   readonly encoding: Encoding;
   /** The collection that it belongs to. */
   readonly owner?: string;
+  /** The place to which {@link settleBucket} is to move it: its sublevel is of that place from the beginning. */
+  readonly home?: BucketState;
 }
 
 /** Creates a bucket, which must not exist yet. */
@@ -96,17 +101,21 @@ export async function prepareBuckets(
   buckets: readonly NewBucket[],
 ): Promise<() => BucketState[]> {
   const taken: boolean[] = [];
-  for (const { name } of buckets) {
+  for (const { name, home } of buckets) {
     await refuseValue(core, parent, name);
-    const plain = childPrefix(parent.record.prefix, name);
-    taken.push((await core.get(sublevelKey(plain), "utf8")) !== undefined);
+    const plain = childPrefix((home ?? parent).record.prefix, name);
+    const isMarked = (await core.get(sublevelKey(plain), "utf8")) !== undefined;
+    // At its home there may be a bucket already, which is to go when this one comes.
+    const standing = home === undefined ? undefined : await findBucket(core, home, name);
+    taken.push(isMarked || standing?.record.prefix === plain);
   }
   const last = Number((await core.get(LAST_BUCKET_KEY, "utf8")) ?? 0);
   return () => {
     core.set(LAST_BUCKET_KEY, String(last + buckets.length));
-    return buckets.map(({ name, encoding, owner }, i) => {
+    return buckets.map(({ name, encoding, owner, home }, i) => {
       const id = last + 1 + i;
-      const prefix = childPrefix(parent.record.prefix, name, taken[i] === true ? id : undefined);
+      const prefix = childPrefix((home ?? parent).record.prefix, name, taken[i] === true ? id : undefined);
+      if (home !== undefined) core.set(sublevelKey(prefix), JSON.stringify("kept"));
       const record = { id, prefix, encoding, nested: false, ...(owner === undefined ? {} : { owner }) };
       const state: BucketState = { record, name, parent, deleted: false };
       core.states.set(id, state);
@@ -174,6 +183,12 @@ export function moveBucket(core: TransactionCore, state: BucketState, to: Bucket
   state.parent = to;
   writeRecord(core, state);
   markNested(core, to);
+}
+
+/** Moves a bucket to its home, where its sublevel is that of any other. */
+export function settleBucket(core: TransactionCore, state: BucketState, home: BucketState): void {
+  moveBucket(core, state, home);
+  core.set(sublevelKey(state.record.prefix), null);
 }
 
 /** The names of the buckets within a bucket, in order. */

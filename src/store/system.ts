@@ -15,7 +15,8 @@ import { encodeKey } from "../keys/encode.ts";
  *   !~buckets![parent id, name]    { id, prefix, encoding, nested }; the root's id is 0
  *   !~sequences!id                 the bucket's sequence, where it was ever set
  *   !~store!"tokens"               the secret that resume tokens are sealed with
- *   !~sublevels!prefix             "dropped": rows to be reclaimed; "kept": a moved bucket's, still in use
+ *   !~sublevels!prefix             "dropped": rows to be reclaimed; "kept": of a bucket that was moved, or that an
+ *                                  import makes, still in use
  *   !~collections!name             a collection's layout: see collections/layout.ts
  *   !~builds!name                  how far the building of a collection's indexes is: see collections/build.ts
  *

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const INSTALL = fileURLToPath(new URL("go/install.sh", import.meta.url));
 const INSTALL_MS = 300_000;
 
-/** What a file of the generator is to be like. Its flags: nofreelist, map, copy, shrink, large, short, dense. */
+/** What a file of the generator is to be like. Its flags: nofreelist, map, copy, shrink, large, short, dense, small. */
 export interface FileSpec {
   readonly seed: number;
   readonly pageSize: number;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { collection, type RecordOf } from "../../collections/collection.ts";
+import { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { id, name } from "../common/fields.ts";
 import { addCount } from "../tenants/quota-record.ts";
@@ -29,6 +30,8 @@ const apiKey = z.strictObject({
     .array(hashedSecret.extend({ expiresAt: z.date().optional() }))
     .min(1)
     .max(MAX_SECRETS),
+  /** The SHA-256 of a secret that was made elsewhere: it does not tell the id, so that the key is found by this. */
+  importedHash: hashedSecret.shape.hash.optional(),
   createdAt: z.date(),
   /** To the minutes: not every use is written. */
   lastUsed: z.date().optional(),
@@ -47,11 +50,24 @@ export const apiKeys = collection({
     user: { on: ["tenantId", "userId"] },
     expiry: { on: "expiresAt" },
     revoked: { on: "revokedAt" },
+    imported_hash: { on: "importedHash", unique: true },
   },
 });
 
 /** An API key as it is kept. */
 export type ApiKeyRecord = RecordOf<typeof apiKeys>;
+
+/** An API key without its secret, and without what is kept of it. */
+export type ApiKey = Omit<ApiKeyRecord, "secrets" | "importedHash"> & {
+  /** When the grace of the secret before the latest ends, or ended. */
+  readonly previousExpiresAt?: Date | undefined;
+};
+
+/** A key as callers see it. */
+export function shown({ secrets, importedHash: _, ...key }: ApiKeyRecord): ApiKey {
+  const previous = secrets.length > 1 ? secrets[0]?.expiresAt : undefined;
+  return previous === undefined ? key : { ...key, previousExpiresAt: previous };
+}
 
 /** Revokes a key: it stays, but frees its place in the quota. @returns whether it was active */
 export async function revokeKey(tx: Transaction, key: ApiKeyRecord, now: Date): Promise<boolean> {
@@ -80,4 +96,13 @@ export async function revokeOwned(
     .range({ prefix: [tenantId, userId] })
     .toArray();
   for (const key of owned) await revokeKey(tx, key, now);
+}
+
+/** Secrets tell the id of their key in a form that ids from elsewhere do not have. @throws DatabaseError `RECORD_INVALID` */
+export function refuseImported({ id, importedHash }: ApiKeyRecord): void {
+  if (importedHash === undefined) return;
+  throw new DatabaseError(
+    "RECORD_INVALID",
+    `The API key ${JSON.stringify(id)} was made elsewhere, and has the one secret that it came with. Create a new key, then revoke this.`,
+  );
 }

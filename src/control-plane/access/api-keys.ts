@@ -10,16 +10,21 @@ import { parse } from "../common/parse.ts";
 import type { Change, Scope } from "../common/scope.ts";
 import { reserve } from "../tenants/quota-record.ts";
 import {
+  type ApiKey,
   type ApiKeyRecord,
   apiKeys,
   deleteKey,
   keyFields,
   MAX_SECRETS,
+  refuseImported,
   revokeKey,
+  shown,
 } from "./api-key-record.ts";
 import { createSecret, createSecretId, hashSecret, isOver } from "./secrets.ts";
 import { requireUser } from "./user-reference.ts";
 import { type ApiKeyVerification, type VerifyOptions, verifyApiKey } from "./verify-key.ts";
+
+export type { ApiKey } from "./api-key-record.ts";
 
 const keyInput = z.strictObject(keyFields);
 const keyPatch = keyInput.omit({ userId: true }).partial();
@@ -28,12 +33,6 @@ const keyPatch = keyInput.omit({ userId: true }).partial();
 export type ApiKeyInput = z.input<typeof keyInput>;
 /** What can be changed of a key. */
 export type ApiKeyPatch = z.input<typeof keyPatch>;
-
-/** An API key without its secret, and without what is kept of it. */
-export type ApiKey = Omit<ApiKeyRecord, "secrets"> & {
-  /** When the grace of the secret before the latest ends, or ended. */
-  readonly previousExpiresAt?: Date | undefined;
-};
 
 /** A key with its secret, which is shown this once and kept nowhere. */
 export interface NewApiKey {
@@ -160,7 +159,8 @@ export class ApiKeys {
    * in its grace ends at once.
    *
    * @returns the key, and its new secret: it cannot be shown again
-   * @throws DatabaseError `RECORD_NOT_FOUND`, `RECORD_INVALID` for a key that is revoked, `OPTION_INVALID`
+   * @throws DatabaseError `RECORD_NOT_FOUND`, `RECORD_INVALID` for a key that is revoked, or that was made elsewhere,
+   * `OPTION_INVALID`
    */
   rotate(id: string, options: RotateOptions = {}): Promise<NewApiKey> {
     checkOptions(options, ["grace"], "rotate()");
@@ -170,6 +170,7 @@ export class ApiKeys {
     return this.#scope.update(change, async (tx, now) => {
       const expiresAt = endOf(grace, now);
       const old = await this.#findActive(tx, id);
+      refuseImported(old);
       const secret = createSecret(this.#scope.settings.keyPrefix, id);
       const before = old.secrets.slice(1 - MAX_SECRETS).map((each) => ({ ...each, expiresAt }));
       const kept = await apiKeys.in(tx).put({ ...old, secrets: [...before, hashSecret(secret)] });
@@ -222,12 +223,6 @@ export class ApiKeys {
       { details: { collection: apiKeys.name, key: [this.#scope.tenantId, id] } },
     );
   }
-}
-
-/** A key as callers see it. */
-export function shown({ secrets, ...key }: ApiKeyRecord): ApiKey {
-  const previous = secrets.length > 1 ? secrets[0]?.expiresAt : undefined;
-  return previous === undefined ? key : { ...key, previousExpiresAt: previous };
 }
 
 function changed(verb: string, id: string, details?: Change["details"]): Change {

@@ -21,6 +21,9 @@ const RANDOM_LENGTH = 27;
 const CRC_LENGTH = 6;
 const TAIL_LENGTH = ID_LENGTH + RANDOM_LENGTH + CRC_LENGTH;
 const SECRET = new RegExp(`^[A-Za-z][A-Za-z0-9]{0,15}_[0-9A-Za-z]{${TAIL_LENGTH}}$`);
+/** Characters of a secret that was made elsewhere: fewer are no secret. */
+const MIN_FOREIGN = 8;
+const MAX_FOREIGN = 512;
 /** What is compared where there is nothing to compare. */
 const NO_HASH = "0".repeat(64);
 
@@ -49,6 +52,12 @@ export function parseSecret(text: unknown): ParsedSecret | undefined {
   if (checksum(text.slice(0, end)) !== text.slice(end)) return undefined;
   const start = text.length - TAIL_LENGTH;
   return { prefix: text.slice(0, start - 1), id: text.slice(start, start + ID_LENGTH) };
+}
+
+/** Whether a text may be a secret that was made elsewhere; one of ours with a typing error in its digits is none. */
+export function isForeign(text: unknown): text is string {
+  if (typeof text !== "string" || SECRET.test(text)) return false;
+  return text.length >= MIN_FOREIGN && text.length <= MAX_FOREIGN;
 }
 
 /** A secret as it is kept. */

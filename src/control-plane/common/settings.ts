@@ -1,3 +1,4 @@
+import type { ImportedKeys } from "../access/imported-keys.ts";
 import type { LastUsed } from "../access/last-used.ts";
 
 /** What the operations of an open database share. */
@@ -14,4 +15,6 @@ export interface Settings {
   readonly lastUsedEvery: number;
   /** Uses of API keys that were not written yet. */
   readonly lastUsed: LastUsed;
+  /** Whether there may be API keys from elsewhere. */
+  readonly importedKeys: ImportedKeys;
 }

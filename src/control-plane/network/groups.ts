@@ -69,16 +69,27 @@ export class NodeGroups extends TenantRecords<NodeGroup, NodeGroupInput> {
   ): Promise<NodeGroup> {
     const { tenantId } = this.#scope;
     const nodeIds = Array.isArray(record.nodeIds) ? Array.from(new Set(record.nodeIds)) : record.nodeIds;
-    for (const nodeId of nodeIds ?? []) {
-      // Those that were in it before are there: a node that goes is taken out.
-      if (old?.nodeIds.includes(nodeId) || (await nodes.in(tx).has([tenantId, nodeId]))) continue;
-      throw new DatabaseError(
-        "REFERENCE_INVALID",
-        `The group ${JSON.stringify(record.id)} names the node ${JSON.stringify(nodeId)}, which the tenant ${JSON.stringify(tenantId)} does not have. Save the node first.`,
-        { details: { tenantId, collection: nodes.name, id: nodeId } },
-      );
-    }
+    // Those that were in it before are there: a node that goes is taken out.
+    const added = (nodeIds ?? []).filter((nodeId) => !old?.nodeIds.includes(nodeId));
+    await requireNodes(tx, tenantId, record.id, added);
     return super.store(tx, { ...record, ...(nodeIds === undefined ? {} : { nodeIds }) }, old, now);
+  }
+}
+
+/** @param groupId the group that is to name them @throws DatabaseError `REFERENCE_INVALID` */
+export async function requireNodes(
+  tx: Transaction,
+  tenantId: string,
+  groupId: string,
+  nodeIds: readonly string[],
+): Promise<void> {
+  for (const nodeId of nodeIds) {
+    if (await nodes.in(tx).has([tenantId, nodeId])) continue;
+    throw new DatabaseError(
+      "REFERENCE_INVALID",
+      `The group ${JSON.stringify(groupId)} names the node ${JSON.stringify(nodeId)}, which the tenant ${JSON.stringify(tenantId)} does not have. Save the node first.`,
+      { details: { tenantId, collection: nodes.name, id: nodeId } },
+    );
   }
 }
 

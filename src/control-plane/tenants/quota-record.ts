@@ -19,7 +19,7 @@ export const DEFAULT_LIMITS = {
 } as const;
 export const LIMIT_NAMES = Object.keys(DEFAULT_LIMITS) as readonly (keyof typeof DEFAULT_LIMITS)[];
 
-const quota = z.strictObject({
+export const quota = z.strictObject({
   tenantId: id,
   maxNodes: count.default(DEFAULT_LIMITS.maxNodes),
   maxUsers: count.default(DEFAULT_LIMITS.maxUsers),

@@ -27,7 +27,7 @@ export const tenantSettings = z.strictObject({
   heartbeatInterval: z.int().positive().default(30),
 });
 
-const tenant = z.strictObject({
+export const tenant = z.strictObject({
   id,
   name,
   domain: z.string().min(1).max(253).toLowerCase().optional(),

@@ -36,12 +36,13 @@ const LAST = new Set([...SINGLE.map(({ name }) => name), tenants.name]);
  */
 export async function importTenant(
   store: Store,
-  { now }: Settings,
+  { now, importedKeys }: Settings,
   tenantId: string,
   source: Chunks,
   work: WorkOptions,
   isTrusted: boolean,
 ): Promise<number> {
+  importedKeys.expect();
   const claim = new TenantClaim(store, tenantId, "import");
   const isNew = await claim.begin((tx) => begin(tx, tenantId, now()));
   try {

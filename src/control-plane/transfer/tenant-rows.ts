@@ -6,6 +6,8 @@ import { sessions } from "../access/session-record.ts";
 import { users } from "../access/users.ts";
 import { alertRules, notificationChannels } from "../alerts/alert-record.ts";
 import { auditHeads, auditLogs } from "../audit/audit-record.ts";
+import { quarantined } from "../go-import/held-record.ts";
+import { goImports } from "../go-import/import-record.ts";
 import { metricLate, metricSeries, metricStates, metricsSnapshots } from "../metrics/metrics-record.ts";
 import { nodeMetrics } from "../metrics/node-metrics-record.ts";
 import { nodeGroups } from "../network/group-record.ts";
@@ -41,7 +43,7 @@ export const SINGLE: readonly Collection[] = listed([quotas, auditHeads, metricS
 
 /** All collections. */
 export const COLLECTIONS: readonly Collection[] = [
-  ...listed([tenants, retentionStates]),
+  ...listed([tenants, retentionStates, quarantined, goImports]),
   ...SINGLE,
   ...WITHIN,
 ];

@@ -2,6 +2,7 @@
 import { report, type WorkOptions } from "../../store/progress.ts";
 import type { Store } from "../../store/store.ts";
 import type { Transaction } from "../../store/transaction.ts";
+import { quarantined } from "../go-import/held-record.ts";
 import { refuseSystem, type Tenant, tenants } from "../tenants/tenant-record.ts";
 import { TenantClaim } from "./tenant-claim.ts";
 import { forgetTenant, hasRows, prefixOf, WITHIN } from "./tenant-rows.ts";
@@ -66,5 +67,18 @@ export async function deleteRows(claim: TenantClaim, work: WorkOptions, before =
       report(work, before + deleted);
     }
   }
+  return deleted + (await deleteHeld(claim));
+}
+
+/** Deletes what an import holds of the tenant. */
+async function deleteHeld(claim: TenantClaim): Promise<number> {
+  let deleted = 0;
+  for (let batch = BATCH; batch === BATCH; deleted += batch)
+    batch = await claim.update((tx) => {
+      const held = quarantined.in(tx);
+      return held.deleteMany(
+        held.by("owner").keys({ gte: claim.tenantId, lte: claim.tenantId, limit: BATCH }),
+      );
+    });
   return deleted;
 }

@@ -6,6 +6,8 @@
 //	compact <from> <to>                                   bbolt's own way to a file without leaked pages
 //	write <file>                                          commits until it is ended
 //
+// The flag small keeps sequences below 2^53.
+//
 // A line is "B <depth> <name> <sequence>" or "R <depth> <key> <value>"; names, keys and values are hexadecimal, and of
 // a value above 256 bytes it has the length and the SHA-256.
 package main
@@ -212,7 +214,11 @@ func (m *maker) operation(tx *bolt.Tx) {
 		m.deleteBucket(tx, path)
 	case n < 50:
 		if r.Intn(4) == 0 {
-			must(b.SetSequence(r.Uint64()))
+			sequence := r.Uint64()
+			if m.has("small") {
+				sequence >>= 11
+			}
+			must(b.SetSequence(sequence))
 		} else {
 			_, err := b.NextSequence()
 			must(err)

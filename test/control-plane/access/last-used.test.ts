@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ApiKeys } from "../../../src/control-plane/access/api-keys.ts";
+import { ImportedKeys } from "../../../src/control-plane/access/imported-keys.ts";
 import { LastUsed } from "../../../src/control-plane/access/last-used.ts";
 import { Scope, storeRunner } from "../../../src/control-plane/common/scope.ts";
 import type { Settings } from "../../../src/control-plane/common/settings.ts";
@@ -18,7 +19,12 @@ async function opened() {
   await db.saveTenant({ id: "a", name: "a" });
   await db.updateTenantQuota({ tenantId: "a", maxApiKeys: 1000 });
   const lastUsed = new LastUsed({ every: EVERY });
-  const settings = { now: clock.now, keyPrefix: "mgk", lastUsed } as Settings;
+  const settings = {
+    now: clock.now,
+    keyPrefix: "mgk",
+    lastUsed,
+    importedKeys: new ImportedKeys(false),
+  } as Settings;
   const keys = new ApiKeys(new Scope(storeRunner(db.store), settings, "a"));
   const commits = async (act: () => unknown) => {
     const { commit } = db.store.stats();

@@ -249,7 +249,7 @@ describe("a tenant", () => {
     await db.view(async ({ transaction }) => {
       for (const each of WITHIN) expect(await each.in(transaction).count(prefixOf("a")), each.name).toBe(0);
       for (const each of SINGLE) expect(await each.in(transaction).has("a"), each.name).toBe(false);
-      expect(COLLECTIONS.length).toBe(WITHIN.length + SINGLE.length + 2);
+      expect(COLLECTIONS.length).toBe(WITHIN.length + SINGLE.length + 4);
     });
     expect(await db.tenant("b").users.count()).toBe(4);
     expect((await db.tenant("system").audit.list()).records[0]).toMatchObject({
