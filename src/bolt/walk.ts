@@ -1,4 +1,5 @@
 import { BUCKET_BYTES, isLostBucket, parseBucket, rootIn } from "./bucket-value.ts";
+import { Copies } from "./copies.ts";
 import { type PageElement, TreePage } from "./page.ts";
 import type { Pages } from "./pages.ts";
 
@@ -44,6 +45,7 @@ interface Step {
 export class Walk {
   readonly #pages: Pages;
   readonly #enters: Enters;
+  readonly #copies = new Copies();
   /** From the root's page to the one that is being gone through. */
   readonly #way: Step[] = [];
 
@@ -161,7 +163,7 @@ export class Walk {
   #bytes({ page }: Step, start: number, length: number): Uint8Array | Promise<Uint8Array> {
     const bytes = page.bytes(start, length, this.#pages.meta.pageSize);
     return bytes instanceof Promise
-      ? bytes.then((arrived) => new Uint8Array(arrived))
-      : new Uint8Array(bytes);
+      ? bytes.then((arrived) => this.#copies.of(arrived))
+      : this.#copies.of(bytes);
   }
 }

@@ -40,7 +40,7 @@ const entry = z.strictObject({
 });
 
 /** An entry without what its place in the chain adds. */
-const content = entry.omit({ sequence: true, hash: true });
+export const content = entry.omit({ sequence: true, hash: true });
 
 /** Who an entry says has acted. */
 export const actor = entry.pick({ userId: true, ipAddress: true, userAgent: true });

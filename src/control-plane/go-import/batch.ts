@@ -6,7 +6,7 @@ import type { Transaction } from "../../store/transaction.ts";
 import type { Draft } from "./go-json.ts";
 import type { GoKind } from "./go-kind.ts";
 import { draftOfRow } from "./go-kinds.ts";
-import { type GoRow, heldId, hold, isRefusal, isSameRow, quarantined } from "./held-record.ts";
+import { type GoRow, type HeldRow, heldId, hold, isRefusal, isSameRow, quarantined } from "./held-record.ts";
 import type { Item } from "./items.ts";
 import { KeptRows } from "./kept-rows.ts";
 import { Landing, type Outcome } from "./landing.ts";
@@ -66,7 +66,12 @@ class Batch {
   }
 
   async land(item: Item): Promise<void> {
-    const outcome = (await this.#known(item.row)) ?? (await this.#write(item));
+    const held = this.#context.hasHeld ? await quarantined.in(this.#tx).get(heldId(item.row)) : undefined;
+    const isKnown = held !== undefined && isSameRow(held, item.row);
+    const outcome = isKnown ? this.#settled(held) : await this.#write(item);
+    if (held?.status === "held" && outcome !== "quarantined")
+      // The file has it mended.
+      await quarantined.in(this.#tx).put({ ...held, status: "released", settledAt: this.#context.now });
     // A bucket is no row.
     if (outcome !== undefined && item.what !== "bucket") this.#counts[outcome]++;
   }
@@ -76,13 +81,9 @@ class Batch {
     return { counts: this.#counts, held: this.#held, tenantsMade: this.#landing.tenantsMade };
   }
 
-  /** What became of a row that an earlier import held. */
-  async #known(row: GoRow): Promise<"present" | "quarantined" | undefined> {
-    if (!this.#context.hasHeld) return undefined;
-    const held = await quarantined.in(this.#tx).get(heldId(row));
-    if (held === undefined || !isSameRow(held, row)) return undefined;
-    if (held.status !== "held") return "present";
-    const { id, bucket, key, code, message } = held;
+  /** What became of a row that an earlier import held, and that is as it was. */
+  #settled({ id, bucket, key, code, message, status }: HeldRow): "present" | "quarantined" {
+    if (status !== "held") return "present";
     this.#held.push({ id, bucket, key, code, message });
     return "quarantined";
   }
@@ -106,8 +107,8 @@ class Batch {
     try {
       const drafted = draftOfRow(kind, row, this.#context);
       draft = drafted.draft;
-      if (drafted.issues.length > 0) throw recordInvalid(kind.bucket, undefined, drafted.issues);
-      return await kind.write(this.#landing, draft, false);
+      if (drafted.issues.length > 0) throw recordInvalid(kind.bucket, draft["id"], drafted.issues);
+      return await kind.write(this.#landing, draft);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return this.#hold(

@@ -42,7 +42,7 @@ export interface GoImportReport {
 }
 
 /** What a commit takes at the most; a larger value goes alone. */
-const BATCH_ITEMS = 500;
+const BATCH_ITEMS = 200;
 const BATCH_BYTES = 2 ** 20;
 /** Rows in quarantine that a report lists. */
 const LISTED = 1000;

@@ -56,30 +56,47 @@ export function list(read: Reader): Reader {
 
 /** Takes the fields of an object, and finds fault with those that it should not have. */
 export function object(fields: Fields): Reader {
-  return (value, at) => {
+  return record(fields).read;
+}
+
+/** What reads a record, and the names that its fields have in the model. */
+export interface RecordReader {
+  readonly names: ReadonlySet<string>;
+  readonly read: Reader;
+}
+
+/** As {@link object}, for a record as a whole. */
+export function record(fields: Fields): RecordReader {
+  const known = new Map(Object.entries(fields).map(([name, each]) => [name, fieldOf(name, each)]));
+  const needs = Array.from(known.values()).filter(({ isNeeded }) => isNeeded);
+  const read: Reader = (value, at) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     const draft: Draft = {};
     for (const [name, given] of Object.entries(value)) {
-      const field = Object.hasOwn(fields, name) ? fieldOf(name, fields[name] as Reader | Field) : undefined;
+      const field = known.get(name);
       if (field === undefined) fault(within(at, name), "The model has no such field");
       else if (given !== null) {
         const taken = field.read(given, within(at, field.to));
         if (taken !== undefined) draft[field.to] = taken;
       }
     }
-    for (const [name, each] of Object.entries(fields)) {
-      const { to, isNeeded } = fieldOf(name, each);
-      const isFaulty = at.issues.some(({ path }) => path.length === at.path.length + 1 && path.at(-1) === to);
-      if (isNeeded && draft[to] === undefined && !isFaulty)
-        fault(within(at, to), "It is not said, and must not be guessed");
-    }
+    for (const { to } of needs) if (draft[to] === undefined) faultOnce(within(at, to));
     return draft;
   };
+  return { names: new Set(Array.from(known.values(), ({ to }) => to)), read };
 }
 
 function fieldOf(name: string, each: Reader | Field): Field & { readonly to: string } {
   const to = camelCase(name);
   return typeof each === "function" ? { read: each, to } : { to, ...each };
+}
+
+/** A field that could not be read is not found to be missing, too. */
+function faultOnce({ path, issues }: Place): void {
+  const isKnown = issues.some(
+    (issue) => issue.path.length === path.length && issue.path.at(-1) === path.at(-1),
+  );
+  if (!isKnown) fault({ path, issues }, "It is not said, and must not be guessed");
 }
 
 function within({ path, issues }: Place, name: string | number): Place {

@@ -1,13 +1,13 @@
 /** How a bucket of the Go package is taken over. */
 import type { RecordIssue } from "../../collections/schema.ts";
 import { GLOBAL } from "../tenants/tenant-record.ts";
-import { type Draft, fault, type Place, type Reader } from "./go-json.ts";
+import { type Draft, fault, type Place, type RecordReader } from "./go-json.ts";
 import type { Landing, Outcome } from "./landing.ts";
 
 /** One of the buckets that hold records of a model. */
 export interface GoKind {
   readonly bucket: string;
-  readonly read: Reader;
+  readonly fields: RecordReader;
   /** The field that the key of a row repeats; undefined where the key is made of several. */
   readonly keyField?: "id" | "tenantId";
   /** Whose a record is that names no tenant: the default one's, or everybody's. Undefined: it has none to name. */
@@ -16,13 +16,8 @@ export interface GoKind {
   readonly stamps?: readonly ("createdAt" | "updatedAt")[];
   /** Adds what was not said, or says what is missing. */
   readonly complete?: (draft: Draft, at: Place) => void;
-  /**
-   * Writes a record.
-   *
-   * @param isReleased whether somebody looked at it, so that it may take the place of another
-   * @throws DatabaseError where it does not fit; then nothing is written
-   */
-  readonly write: (landing: Landing, draft: Draft, isReleased: boolean) => Promise<Outcome>;
+  /** Writes a record. @throws DatabaseError where it does not fit; then nothing is written */
+  readonly write: (landing: Landing, draft: Draft) => Promise<Outcome>;
 }
 
 /** A record of Go in our names, and what is wrong with it so far. */
@@ -45,7 +40,7 @@ export function draftOf(
   { tenantId, now }: { readonly tenantId: string; readonly now: Date },
 ): Drafted {
   const at: Place = { path: [], issues: [] };
-  const draft = kind.read(value, at) as Draft;
+  const draft = kind.fields.read(value, at) as Draft;
   const { keyField, owner, stamps = [] } = kind;
   if (keyField !== undefined) {
     draft[keyField] ??= key;

@@ -12,6 +12,7 @@ import { decodeText } from "../../bolt-import/text.ts";
 import { collection, type RecordOf } from "../../collections/collection.ts";
 import { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
+import { id } from "../common/fields.ts";
 
 const encoding = z.enum(["utf8", "base64"]);
 const status = z.enum(["held", "released", "discarded"]);
@@ -98,7 +99,7 @@ export async function hold(
     value,
     valueEncoding,
     tenantId,
-    ...(typeof owner === "string" ? { owner } : {}),
+    ...(id.safeParse(owner).success ? { owner: owner as string } : {}),
     code,
     message,
     heldAt: now,

@@ -1,11 +1,12 @@
 /** Network policies, audit logs and metrics, as the Go package has them. */
 import type { Collection } from "../../collections/collection.ts";
 import { DatabaseError } from "../../errors.ts";
-import { type AuditLog, appendAudit, auditLogs } from "../audit/audit-record.ts";
+import { type AuditLog, appendAudit, auditLogs, content } from "../audit/audit-record.ts";
 import { canonicalJson } from "../audit/canonical.ts";
+import { parse } from "../common/parse.ts";
 import { type Granularity, type MetricsSnapshot, metricsSnapshots } from "../metrics/metrics-record.ts";
 import { networkPolicies } from "../network/policy-record.ts";
-import { asIs, type Draft, list, needed, object, type Reader, unlessEmpty } from "./go-json.ts";
+import { asIs, type Draft, list, needed, object, type Reader, record, unlessEmpty } from "./go-json.ts";
 import type { GoKind } from "./go-kind.ts";
 import { asRange, portList, remoteAddress, time } from "./go-values.ts";
 import type { Landing, Outcome } from "./landing.ts";
@@ -25,7 +26,7 @@ export const goPolicies: GoKind = {
   keyField: "id",
   owner: "default",
   stamps: ["createdAt", "updatedAt"],
-  read: object({
+  fields: record({
     id: asIs,
     name: asIs,
     description: asIs,
@@ -52,7 +53,7 @@ export const goPolicies: GoKind = {
 export const goAuditLogs: GoKind = {
   bucket: "audit_logs",
   owner: "default",
-  read: object({
+  fields: record({
     id: needed(asIs),
     tenant_id: asIs,
     user_id: asIs,
@@ -73,7 +74,7 @@ export const goAuditLogs: GoKind = {
 
 async function writeEntry(landing: Landing, draft: Draft): Promise<Outcome> {
   const { tx, now } = landing;
-  const entry = draft as unknown as AuditLog;
+  const entry = parse(content, draft, auditLogs.name);
   const known = await auditLogs.in(tx).by("id").get([entry.tenantId, entry.id]);
   // Another of that id is refused as any that is taken.
   if (known !== undefined && isSame(known, entry)) return "present";
@@ -83,15 +84,14 @@ async function writeEntry(landing: Landing, draft: Draft): Promise<Outcome> {
 }
 
 /** Whether an entry is one that was imported before. */
-function isSame(a: AuditLog, b: AuditLog): boolean {
-  const isOfOneTime = b.timestamp instanceof Date && a.timestamp.getTime() === b.timestamp.getTime();
-  return isOfOneTime && a.userId === b.userId && a.action === b.action && a.resource === b.resource;
+function isSame({ sequence: _, hash: _hash, ...known }: AuditLog, entry: object): boolean {
+  return canonicalJson(known) === canonicalJson(entry);
 }
 
 export const goSnapshots: GoKind = {
   bucket: "metrics_snapshots",
   owner: "default",
-  read: object({
+  fields: record({
     id: needed(asIs),
     tenant_id: asIs,
     timestamp: needed(time),

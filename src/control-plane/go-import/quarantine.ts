@@ -93,13 +93,14 @@ export class Quarantine {
     return this.#settle(id, "released", async (tx, held) => {
       const kind = kindOf(held);
       if (kind === undefined) throw notARecord(held);
+      checkFields(kind, fields);
       const { draft, issues } = this.#draftOf(kind, held);
       const open = issues.filter(({ path }) => !Object.hasOwn(fields, String(path[0])));
       const record = defined({ ...draft, ...fields }) as Draft;
       if (open.length > 0) throw recordInvalid(kind.bucket, record["id"], open);
       this.#settings.importedKeys.expect();
       const landing = new Landing(tx, now(), new Set());
-      const outcome = await kind.write(landing, record, true);
+      const outcome = await kind.write(landing, record);
       if (outcome !== "imported") throw taken(held);
       await landing.finish();
     });
@@ -150,6 +151,14 @@ export class Quarantine {
 
 function kindOf({ bucket }: HeldRow): GoKind | undefined {
   return GO_KINDS.find((kind) => kind.bucket === bucket);
+}
+
+/** A field that the model does not have can be taken away, not set. @throws DatabaseError `RECORD_INVALID` */
+function checkFields(kind: GoKind, fields: object): void {
+  const issues = Object.entries(fields)
+    .filter(([name, value]) => value !== undefined && !kind.fields.names.has(name))
+    .map(([name]) => ({ path: [name], message: "No release sets such a field" }));
+  if (issues.length > 0) throw recordInvalid(kind.bucket, undefined, issues);
 }
 
 function notARecord({ id }: HeldRow): DatabaseError {

@@ -10,27 +10,25 @@ import { type NodeGroup, nodeGroups } from "../network/group-record.ts";
 import { requireNodes } from "../network/groups.ts";
 import { nodes } from "../network/node-record.ts";
 import { defaultRules } from "../schema.ts";
-import { as, asIs, type Draft, object, unlessEmpty } from "./go-json.ts";
+import { as, asIs, type Draft, record, unlessEmpty } from "./go-json.ts";
 import type { GoKind } from "./go-kind.ts";
 import { hostAddress, secretHash, time, unixSeconds } from "./go-values.ts";
 import type { Landing, Outcome } from "./landing.ts";
-
-const USER_FIELDS = {
-  id: asIs,
-  email: asIs,
-  password_hash: unlessEmpty,
-  role: unlessEmpty,
-  tenant_id: asIs,
-  created_at: time,
-  last_login: time,
-};
 
 export const goUsers: GoKind = {
   bucket: "users",
   keyField: "id",
   owner: "default",
   stamps: ["createdAt"],
-  read: object(USER_FIELDS),
+  fields: record({
+    id: asIs,
+    email: asIs,
+    password_hash: unlessEmpty,
+    role: unlessEmpty,
+    tenant_id: asIs,
+    created_at: time,
+    last_login: time,
+  }),
   // Whoever had no role may do the least.
   complete: (draft) => (draft["role"] ??= "viewer"),
   write: (landing, draft) => insert(landing, users, draft, { counted: "users" }),
@@ -41,7 +39,7 @@ export const goNodes: GoKind = {
   keyField: "id",
   owner: "default",
   stamps: ["createdAt"],
-  read: object({
+  fields: record({
     id: asIs,
     tenant_id: asIs,
     name: unlessEmpty,
@@ -65,7 +63,7 @@ export const goGroups: GoKind = {
   keyField: "id",
   owner: "default",
   stamps: ["createdAt", "updatedAt"],
-  read: object({
+  fields: record({
     id: asIs,
     name: asIs,
     description: asIs,
@@ -91,7 +89,7 @@ export const goAlertRules: GoKind = {
   keyField: "id",
   owner: "all",
   stamps: ["createdAt", "updatedAt"],
-  read: object({
+  fields: record({
     id: asIs,
     name: asIs,
     description: asIs,
@@ -125,7 +123,7 @@ export const goChannels: GoKind = {
   keyField: "id",
   // Not everybody's: all tenants could read the secrets in its configuration.
   owner: "default",
-  read: object({ id: asIs, name: asIs, type: asIs, config: asIs, tenant_id: asIs, enabled: asIs }),
+  fields: record({ id: asIs, name: asIs, type: asIs, config: asIs, tenant_id: asIs, enabled: asIs }),
   write: (landing, draft) => insert(landing, notificationChannels, draft),
 };
 
@@ -134,7 +132,7 @@ export const goApiKeys: GoKind = {
   keyField: "id",
   owner: "default",
   stamps: ["createdAt"],
-  read: object({
+  fields: record({
     id: asIs,
     name: asIs,
     key: as("importedHash", secretHash),

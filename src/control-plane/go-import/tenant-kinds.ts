@@ -15,7 +15,7 @@ import {
   tenant,
   tenants,
 } from "../tenants/tenant-record.ts";
-import { asIs, type Draft, object, passedOver, unlessEmpty, unlessZero } from "./go-json.ts";
+import { asIs, type Draft, object, passedOver, record, unlessEmpty, unlessZero } from "./go-json.ts";
 import type { GoKind } from "./go-kind.ts";
 import { time } from "./go-values.ts";
 import type { Landing, Outcome } from "./landing.ts";
@@ -25,7 +25,7 @@ export const goTenants: GoKind = {
   bucket: "tenants",
   keyField: "id",
   stamps: ["createdAt"],
-  read: object({
+  fields: record({
     id: asIs,
     name: asIs,
     domain: unlessEmpty,
@@ -44,7 +44,7 @@ export const goTenants: GoKind = {
   write: writeTenant,
 };
 
-async function writeTenant(landing: Landing, draft: Draft, isReleased: boolean): Promise<Outcome> {
+async function writeTenant(landing: Landing, draft: Draft): Promise<Outcome> {
   const { tx, now } = landing;
   const input = draft as unknown as TenantInput & Pick<Tenant, "createdAt">;
   const old = await tenants.in(tx).get(input.id);
@@ -52,7 +52,7 @@ async function writeTenant(landing: Landing, draft: Draft, isReleased: boolean):
     await createTenant(tx, input, now);
     return "imported";
   }
-  if (!isReleased && !isAsMade(old)) return "present";
+  if (!isAsMade(old)) return "present";
   const isFollowing = await hasLimitsAsMade(tx, old);
   const kept = await tenants.in(tx).put(old.busy === undefined ? input : { ...input, busy: old.busy });
   if (isFollowing) {
@@ -79,7 +79,7 @@ async function hasLimitsAsMade(tx: Transaction, { id, nodeLimit }: Tenant): Prom
 export const goQuotas: GoKind = {
   bucket: "tenant_quotas",
   keyField: "tenantId",
-  read: object({
+  fields: record({
     tenant_id: unlessEmpty,
     max_nodes: unlessZero,
     max_users: unlessZero,
@@ -95,22 +95,22 @@ export const goQuotas: GoKind = {
   write: writeQuota,
 };
 
-async function writeQuota(landing: Landing, draft: Draft, isReleased: boolean): Promise<Outcome> {
+async function writeQuota(landing: Landing, draft: Draft): Promise<Outcome> {
   const { tx, now } = landing;
   const given = parse(quota, { month: monthOf(now), updatedAt: now, ...draft }, quotas.name);
   const { tenantId, usedBandwidth, updatedAt } = given;
   await landing.requireTenant(tenantId);
   const owner = await requireTenant(tx, tenantId);
-  if (!isReleased && !(await hasLimitsAsMade(tx, owner))) return "present";
+  if (!(await hasLimitsAsMade(tx, owner))) return "present";
   const standing = await currentQuota(tx, tenantId, now);
   const month = monthOf(updatedAt);
   const isOfThisMonth = month >= standing.month;
+  // What was counted here is not what was counted there.
+  const used = isOfThisMonth && standing.usedBandwidth === 0 ? { usedBandwidth } : {};
   const limits = Object.fromEntries(
     LIMIT_NAMES.filter((name) => name in draft).map((name) => [name, given[name]]),
   );
-  await quotas
-    .in(tx)
-    .put({ ...standing, ...limits, updatedAt: now, ...(isOfThisMonth ? { usedBandwidth } : {}) });
+  await quotas.in(tx).put({ ...standing, ...limits, updatedAt: now, ...used });
   if (!isOfThisMonth && usedBandwidth > 0 && !(await billingRecords.in(tx).has([tenantId, month]))) {
     // Go counted nothing else.
     const peaks = { peakNodes: 0, peakUsers: 0, peakApiKeys: 0 };
