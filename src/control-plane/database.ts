@@ -109,7 +109,8 @@ export class Database extends Operations implements AsyncDisposable {
    * @param options `tenantId`: whose records become that name no tenant, "system" by default; `dryRun`: whether to try
    * it on a copy of the store; progress is told in rows of the file
    * @throws DatabaseError `BOLT_INVALID` for a file that is none of bbolt's, or of no control plane; `BOLT_DAMAGED`,
-   * `BOLT_BUSY`; `MIGRATION_NEWER` for a schema version that is not known; `ABORTED`, `OPTION_INVALID`, `TX_NESTED`
+   * `BOLT_BUSY`; `MIGRATION_NEWER` for a schema version that is not known; `TENANT_BUSY` beside a wipe of a tenant that
+   * it has records of; `ABORTED`, `OPTION_INVALID`, `TX_NESTED`
    */
   async importGoFile(file: string, options: GoImportOptions = {}): Promise<GoImportReport> {
     const { dryRun = false, tenantId = SYSTEM_TENANT, work } = checkImport(file, options);

@@ -8,6 +8,7 @@ import type { AlertRuleInput } from "./alerts/alert-rules.ts";
 import type { NotificationChannelInput } from "./alerts/channels.ts";
 import type { AuditListOptions } from "./audit/audit.ts";
 import type { AuditLog, AuditLogInput } from "./audit/audit-record.ts";
+import { readOnce } from "./common/record-rules.ts";
 import { checkTenantId, type Runner, Scope } from "./common/scope.ts";
 import type { Settings } from "./common/settings.ts";
 import { Lookups } from "./lookups.ts";
@@ -64,7 +65,8 @@ export class Operations extends Lookups {
   }
 
   async saveUser(input: Owned<UserInput>): Promise<User> {
-    return this.#of(input).users.save(input);
+    const given = readOnce(input, "users");
+    return this.#of(given).users.save(given);
   }
 
   /** @param email in any case @returns undefined where there is none */
@@ -78,7 +80,8 @@ export class Operations extends Lookups {
   }
 
   async saveNode(input: Owned<NodeInput>): Promise<Node> {
-    return this.#of(input).nodes.save(input);
+    const given = readOnce(input, "nodes");
+    return this.#of(given).nodes.save(given);
   }
 
   /** All nodes of a tenant in the order of their ids. Cost: one range. */
@@ -92,7 +95,8 @@ export class Operations extends Lookups {
   }
 
   async saveNodeGroup(input: Owned<NodeGroupInput>): Promise<NodeGroup> {
-    return this.#of(input).groups.save(input);
+    const given = readOnce(input, "node_groups");
+    return this.#of(given).groups.save(given);
   }
 
   /** All groups of a tenant in the order of their ids. */
@@ -101,7 +105,8 @@ export class Operations extends Lookups {
   }
 
   async saveNetworkPolicy(input: Owned<NetworkPolicyInput>): Promise<NetworkPolicy> {
-    return this.#of(input).policies.save(input);
+    const given = readOnce(input, "network_policies");
+    return this.#of(given).policies.save(given);
   }
 
   /** All policies of a tenant in the order of their ids. */
@@ -116,8 +121,9 @@ export class Operations extends Lookups {
 
   /** @param input without a tenant it holds for all */
   async saveAlertRule(input: Shared<AlertRuleInput>): Promise<AlertRule> {
-    if (isGlobal(input)) return this.system.alertRules.save(input);
-    return this.#of(input).alertRules.save(input);
+    const given = readOnce(input, "alert_rules");
+    if (isGlobal(given)) return this.system.alertRules.save(given);
+    return this.#of(given).alertRules.save(given);
   }
 
   /** The rules that count for a tenant; without one, all that are global. */
@@ -129,8 +135,9 @@ export class Operations extends Lookups {
 
   /** @param input without a tenant it is there for all */
   async saveNotificationChannel(input: Shared<NotificationChannelInput>): Promise<NotificationChannel> {
-    if (isGlobal(input)) return this.system.channels.save(input);
-    return this.#of(input).channels.save(input);
+    const given = readOnce(input, "notification_channels");
+    if (isGlobal(given)) return this.system.channels.save(given);
+    return this.#of(given).channels.save(given);
   }
 
   /** The channels that count for a tenant; without one, all that are global. */
@@ -140,9 +147,8 @@ export class Operations extends Lookups {
 
   /** Makes an API key. @returns the key, and its secret, which cannot be shown again */
   async createApiKey(input: Owned<ApiKeyInput>): Promise<NewApiKey> {
-    const { apiKeys } = this.#of(input);
-    const { tenantId: _, ...key } = input;
-    return apiKeys.create(key);
+    const { tenantId, ...key } = readOnce(input, "api_keys");
+    return this.#of({ tenantId }).apiKeys.create(key);
   }
 
   /** Tells whose an API key is, or why it is refused. Cost: two or three point reads. */
@@ -157,9 +163,8 @@ export class Operations extends Lookups {
 
   /** Adds an entry to the tenant's chain. One that is there already is refused, not replaced. */
   async saveAuditLog(input: Owned<AuditLogInput>): Promise<AuditLog> {
-    const { audit } = this.#of(input);
-    const { tenantId: _, ...entry } = input;
-    return audit.append(entry);
+    const { tenantId, ...entry } = readOnce(input, "audit_logs");
+    return this.#of({ tenantId }).audit.append(entry);
   }
 
   /** The tenant's entries, the newest first, page by page. */
@@ -168,7 +173,8 @@ export class Operations extends Lookups {
   }
 
   async saveMetricsSnapshot(input: Owned<MetricsSnapshotInput>): Promise<MetricsSnapshot> {
-    return this.#of(input).metrics.save(input);
+    const given = readOnce(input, "metrics_snapshots");
+    return this.#of(given).metrics.save(given);
   }
 
   /** A tenant's snapshots in order of time. @param from inclusive @param to exclusive */
@@ -188,14 +194,15 @@ export class Operations extends Lookups {
 
   /** Changes a tenant's limits. Uses are counted, not set: where a whole quota is passed, its uses are passed over. */
   async updateTenantQuota(quota: Partial<TenantQuota> & { readonly tenantId: string }): Promise<TenantQuota> {
+    const given = readOnce(quota, "quotas");
     const limits: Record<string, number> = {};
-    for (const name of LIMIT_NAMES) if (quota[name] !== undefined) limits[name] = quota[name];
-    return this.system.setLimits(quota.tenantId, limits as Partial<QuotaLimits>);
+    for (const name of LIMIT_NAMES) if (given[name] !== undefined) limits[name] = given[name];
+    return this.system.setLimits(given.tenantId, limits as Partial<QuotaLimits>);
   }
 
   /** The operations of the tenant that a record names. */
   #of(input: { readonly tenantId?: string | undefined }): TenantOperations {
-    return this.#within(input?.tenantId);
+    return this.#within(input.tenantId);
   }
 
   #within(tenantId: string | undefined): TenantOperations {
@@ -205,5 +212,5 @@ export class Operations extends Lookups {
 }
 
 function isGlobal(input: { readonly tenantId?: string | undefined }): boolean {
-  return input?.tenantId === undefined || input.tenantId === GLOBAL;
+  return input.tenantId === undefined || input.tenantId === GLOBAL;
 }

@@ -3,7 +3,7 @@ import type { Page } from "../../collections/pages.ts";
 import { checkBoolean, checkDate } from "../../store/options.ts";
 import type { WorkOptions } from "../../store/progress.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
-import { refuseForeign } from "../common/record-rules.ts";
+import { ownCopy } from "../common/record-rules.ts";
 import type { Scope } from "../common/scope.ts";
 import { readHead } from "./audit-chain.ts";
 import {
@@ -66,8 +66,8 @@ export class AuditTrail {
   append(entry: AuditEntry): Promise<AuditLog> {
     const { tenantId } = this.#scope;
     return this.#scope.updateUnlogged((tx, now) => {
-      refuseForeign(tenantId, entry, auditLogs.name);
-      return appendAudit(tx, tenantId, entry, now);
+      const given = ownCopy(tenantId, entry, auditLogs.name);
+      return appendAudit(tx, tenantId, given, now);
     });
   }
 
@@ -81,8 +81,8 @@ export class AuditTrail {
     const { tenantId } = this.#scope;
     return this.#scope.updateUnlogged((tx, now) =>
       forMany(entries, work, (entry) => {
-        refuseForeign(tenantId, entry, auditLogs.name);
-        return appendAudit(tx, tenantId, entry, now);
+        const given = ownCopy(tenantId, entry, auditLogs.name);
+        return appendAudit(tx, tenantId, given, now);
       }),
     );
   }

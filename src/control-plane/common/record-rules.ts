@@ -1,6 +1,6 @@
 /** Rules that hold for every record within a tenant. */
 import type { Awaitable } from "../../awaitable.ts";
-import { DatabaseError } from "../../errors.ts";
+import { DatabaseError, unreadable } from "../../errors.ts";
 import { show } from "../../store/options.ts";
 
 /**
@@ -10,26 +10,27 @@ import { show } from "../../store/options.ts";
  * @throws DatabaseError `RECORD_INVALID`, `TENANT_MISMATCH`
  */
 export function ownCopy<I extends object>(tenantId: string, input: I, collection: string): I {
-  // What is no object spreads to one that is empty.
-  const copy = typeof input === "object" && input !== null ? { ...input } : input;
-  refuseForeign(tenantId, copy, collection);
-  return copy;
-}
-
-/** Refuses what is no record, and one of another tenant. @throws DatabaseError `RECORD_INVALID`, `TENANT_MISMATCH` */
-export function refuseForeign(tenantId: string, input: unknown, collection: string): void {
-  if (typeof input !== "object" || input === null)
-    throw new DatabaseError(
-      "RECORD_INVALID",
-      `A record of ${JSON.stringify(collection)} is an object, got ${show(input)}.`,
-    );
-  const given = (input as { tenantId?: unknown }).tenantId;
-  if (given === undefined || given === tenantId) return;
+  const copy = readOnce(input, collection);
+  const given = (copy as { tenantId?: unknown }).tenantId;
+  if (given === undefined || given === tenantId) return copy;
   throw new DatabaseError(
     "TENANT_MISMATCH",
     `The record is one of the tenant ${show(given)}, the handle is that of ${JSON.stringify(tenantId)}. Use the handle of the record's tenant.`,
     { details: { tenantId } },
   );
+}
+
+/** Reads a record once. @throws DatabaseError `RECORD_INVALID` for what is none, and what cannot be read */
+export function readOnce<I extends object>(input: I, collection: string): I {
+  const named = `A record of ${JSON.stringify(collection)}`;
+  // What is no object spreads to one that is empty.
+  if (typeof input !== "object" || input === null)
+    throw new DatabaseError("RECORD_INVALID", `${named} is an object, got ${show(input)}.`);
+  try {
+    return { ...input };
+  } catch (cause) {
+    throw unreadable("RECORD_INVALID", named, cause);
+  }
 }
 
 /** Writes records. One of another tenant that is in the way is not told of. @throws DatabaseError `UNIQUE_VIOLATION` */

@@ -5,7 +5,14 @@ import { show } from "../../store/options.ts";
 import type { Store } from "../../store/store.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { type AuditLogInput, appendAudit, headOf } from "../audit/audit-record.ts";
-import { createTenant, GLOBAL, refuseInactive, SYSTEM_TENANT, tenants } from "../tenants/tenant-record.ts";
+import {
+  createTenant,
+  deleteNewTenant,
+  GLOBAL,
+  refuseInactive,
+  SYSTEM_TENANT,
+  tenants,
+} from "../tenants/tenant-record.ts";
 import type { Settings } from "./settings.ts";
 
 /** Runs operations: each in a transaction of its own, or all in one that is open. */
@@ -130,20 +137,26 @@ export class Scope {
   updateUnlogged<T>(run: (tx: Transaction, now: Date) => Awaitable<T>): Promise<T> {
     return this.runner.update(async (tx) => {
       const now = this.settings.now();
-      await this.#requireTenant(tx, now);
-      return run(tx, now);
+      const isNew = await this.#requireTenant(tx, now);
+      try {
+        return await run(tx, now);
+      } catch (error) {
+        // A caller may catch the error and go on: what was refused must leave no tenant behind.
+        if (isNew) await deleteNewTenant(tx, this.tenantId).catch(() => undefined);
+        throw error;
+      }
     });
   }
 
-  async #requireTenant(tx: Transaction, now: Date): Promise<void> {
+  /** @returns whether the tenant was made */
+  async #requireTenant(tx: Transaction, now: Date): Promise<boolean> {
     const { tenantId } = this;
-    if (tenantId === GLOBAL) return;
+    if (tenantId === GLOBAL) return false;
     const found = await tenants.in(tx).get(tenantId);
-    const made =
-      found === undefined && this.#options.creates
-        ? await createTenant(tx, { id: tenantId, name: tenantId }, now)
-        : found;
+    const creates = found === undefined && this.#options.creates === true;
+    const made = creates ? await createTenant(tx, { id: tenantId, name: tenantId }, now) : found;
     refuseInactive(made, tenantId, this.#options.maintains);
+    return creates;
   }
 }
 

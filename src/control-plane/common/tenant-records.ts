@@ -1,6 +1,6 @@
 import { forMany, type Many } from "../../collections/bulk.ts";
 import { DatabaseError } from "../../errors.ts";
-import { show } from "../../store/options.ts";
+import { mapKeys, show } from "../../store/options.ts";
 import type { WorkOptions } from "../../store/progress.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { addCount, type Counted, reserve } from "../tenants/quota-record.ts";
@@ -62,11 +62,8 @@ export abstract class TenantRecords<T extends TenantRecord, Input extends { read
 
   /** Reads records in the order of their ids; undefined where the tenant has none. @throws DatabaseError `KEY_INVALID` */
   async getMany(ids: readonly string[]): Promise<(T | undefined)[]> {
-    if (!Array.isArray(ids))
-      throw new DatabaseError("KEY_INVALID", `getMany() takes an array of ids, got ${show(ids)}.`);
     const { tenantId } = this.#scope;
-    // Not the array's own `map`: what that gives need not be keys of this tenant.
-    const keys = Array.from(ids, (id): [string, string] => [tenantId, id]);
+    const keys = mapKeys(ids, "getMany()", (id): [string, string] => [tenantId, id]);
     return this.#scope.view((tx) => this.#kind.collection.in(tx).getMany(keys));
   }
 

@@ -1,5 +1,4 @@
 /** Writes some of a file's content in one commit. */
-
 import { recordInvalid } from "../../collections/schema.ts";
 import type { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
@@ -17,8 +16,6 @@ export interface BatchContext {
   /** Whose records are that name no tenant. */
   readonly tenantId: string;
   readonly now: Date;
-  /** Tenants that are known to be there. */
-  readonly knownTenants: Set<string>;
   /** Whether an earlier import held anything. */
   readonly hasHeld: boolean;
 }
@@ -61,7 +58,7 @@ class Batch {
   constructor(tx: Transaction, context: BatchContext) {
     this.#tx = tx;
     this.#context = context;
-    this.#landing = new Landing(tx, context.now, context.knownTenants);
+    this.#landing = new Landing(tx, context.now);
     this.#kept = new KeptRows(tx);
   }
 

@@ -130,7 +130,7 @@ class GoImport {
     this.#settings = settings;
     this.#file = file;
     this.#survey = survey;
-    this.#shared = { tenantId, hasHeld, knownTenants: new Set() };
+    this.#shared = { tenantId, hasHeld };
     this.#work = work;
   }
 

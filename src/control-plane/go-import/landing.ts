@@ -3,7 +3,7 @@ import { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { SnapshotWriter } from "../metrics/snapshot-writer.ts";
 import { addCount, type Counted } from "../tenants/quota-record.ts";
-import { createTenant, GLOBAL, tenants } from "../tenants/tenant-record.ts";
+import { createTenant, GLOBAL, refuseInactive, tenants } from "../tenants/tenant-record.ts";
 import type { Draft } from "./go-json.ts";
 
 /** What became of a record: "present" is one that was there already, "expired" one that retention has taken away. */
@@ -18,13 +18,11 @@ export class Landing {
   readonly #counts = new Map<string, Map<Counted, number>>();
   readonly #writers = new Map<string, SnapshotWriter>();
   /** Tenants that are known to be there. */
-  readonly #known: Set<string>;
+  readonly #known = new Set<string>();
 
-  /** @param known tenants that are there, kept from commit to commit */
-  constructor(tx: Transaction, now: Date, known: Set<string>) {
+  constructor(tx: Transaction, now: Date) {
     this.tx = tx;
     this.now = now;
-    this.#known = known;
   }
 
   /**
@@ -56,13 +54,19 @@ export class Landing {
     return "imported";
   }
 
-  /** Makes a tenant, bare, where there is none. @throws DatabaseError `RECORD_INVALID` for what can be no tenant */
+  /**
+   * Makes a tenant, bare, where there is none.
+   *
+   * @throws DatabaseError `TENANT_BUSY` for one that is being wiped, or imported otherwise: then nothing is to be
+   * committed; `RECORD_INVALID` for what can be no tenant
+   */
   async requireTenant(id: string): Promise<void> {
     if (this.#known.has(id)) return;
-    if (!(await tenants.in(this.tx).has(id))) {
+    const found = await tenants.in(this.tx).get(id);
+    if (found === undefined) {
       await createTenant(this.tx, { id, name: id }, this.now);
       this.tenantsMade.push(id);
-    }
+    } else refuseInactive(found, id, true);
     this.#known.add(id);
   }
 

@@ -99,7 +99,7 @@ export class Quarantine {
       const record = defined({ ...draft, ...fields }) as Draft;
       if (open.length > 0) throw recordInvalid(kind.bucket, record["id"], open);
       this.#settings.importedKeys.expect();
-      const landing = new Landing(tx, now(), new Set());
+      const landing = new Landing(tx, now());
       const outcome = await kind.write(landing, record);
       if (outcome !== "imported") throw taken(held);
       await landing.finish();

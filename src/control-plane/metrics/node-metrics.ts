@@ -5,7 +5,7 @@ import { checkDate, show } from "../../store/options.ts";
 import type { WorkOptions } from "../../store/progress.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { parse } from "../common/parse.ts";
-import { refuseForeign } from "../common/record-rules.ts";
+import { ownCopy } from "../common/record-rules.ts";
 import type { Scope } from "../common/scope.ts";
 import { nodes } from "../network/node-record.ts";
 import { type NodeMetrics, type nodeFigures, nodeMetrics, nodeMetricsRecord } from "./node-metrics-record.ts";
@@ -81,9 +81,9 @@ export class NodeMetricsLog {
     known: Set<string>,
   ): Promise<NodeMetrics> {
     const { tenantId } = this.#scope;
-    refuseForeign(tenantId, figures, nodeMetrics.name);
-    const { timestamp = now } = figures;
-    const record = { ...figures, tenantId, timestamp };
+    const given = ownCopy(tenantId, figures, nodeMetrics.name);
+    const { timestamp = now } = given;
+    const record = { ...given, tenantId, timestamp };
     const { nodeId } = parse(nodeMetricsRecord, record, nodeMetrics.name);
     if (!known.has(nodeId) && !(await nodes.in(tx).has([tenantId, nodeId]))) {
       throw new DatabaseError(

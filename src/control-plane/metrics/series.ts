@@ -69,17 +69,20 @@ export function checkSeries(options: SeriesOptions): SeriesOptions {
 
 /** @throws DatabaseError `OPTION_INVALID` where they are no labels */
 export function checkLabels(labels: unknown): void {
-  if (labels === undefined) return;
-  if (
-    typeof labels === "object" &&
-    labels !== null &&
-    Object.values(labels).every((v) => typeof v === "string")
-  )
-    return;
+  if (labels === undefined || areLabels(labels)) return;
   throw new DatabaseError(
     "OPTION_INVALID",
     `The labels are ${show(labels)}. Pass an object of text by name.`,
   );
+}
+
+function areLabels(labels: unknown): boolean {
+  if (typeof labels !== "object" || labels === null) return false;
+  try {
+    return Object.values(labels).every((value) => typeof value === "string");
+  } catch {
+    return false;
+  }
 }
 
 /** The series that there are, of one metric or of all, in the order of metrics and labels. */

@@ -3,7 +3,7 @@ import { recordInvalid } from "../../collections/schema.ts";
 import { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { parse } from "../common/parse.ts";
-import { refuseForeign } from "../common/record-rules.ts";
+import { ownCopy } from "../common/record-rules.ts";
 import { fromOf, stateOf } from "./metric-state.ts";
 import {
   type Granularity,
@@ -99,9 +99,9 @@ export class SnapshotWriter {
 
 /** The snapshot as it is kept. @throws DatabaseError `RECORD_INVALID`, `TENANT_MISMATCH` */
 function toSnapshot(tenantId: string, input: MetricsSnapshotInput): MetricsSnapshot {
-  refuseForeign(tenantId, input, metricsSnapshots.name);
-  const { id = randomUUID() } = input;
-  const parsed = parse(metricsSnapshot, { ...input, tenantId, id, series: "" }, metricsSnapshots.name);
+  const given = ownCopy(tenantId, input, metricsSnapshots.name);
+  const { id = randomUUID() } = given;
+  const parsed = parse(metricsSnapshot, { ...given, tenantId, id, series: "" }, metricsSnapshots.name);
   refuseRollUp(parsed);
   return { ...parsed, series: seriesOf(parsed.labels) };
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Page } from "../../collections/pages.ts";
 import { DatabaseError } from "../../errors.ts";
+import { isArray, mapKeys } from "../../store/options.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
 import type { Scope } from "../common/scope.ts";
@@ -68,11 +69,13 @@ export class NodeGroups extends TenantRecords<NodeGroup, NodeGroupInput> {
     now: Date,
   ): Promise<NodeGroup> {
     const { tenantId } = this.#scope;
-    const nodeIds = Array.isArray(record.nodeIds) ? Array.from(new Set(record.nodeIds)) : record.nodeIds;
+    // What is no array is for the schema to refuse.
+    if (!isArray(record.nodeIds)) return super.store(tx, record, old, now);
+    const nodeIds = Array.from(new Set(mapKeys(record.nodeIds, "A group", (nodeId) => nodeId)));
     // Those that were in it before are there: a node that goes is taken out.
-    const added = (nodeIds ?? []).filter((nodeId) => !old?.nodeIds.includes(nodeId));
+    const added = nodeIds.filter((nodeId) => !old?.nodeIds.includes(nodeId));
     await requireNodes(tx, tenantId, record.id, added);
-    return super.store(tx, { ...record, ...(nodeIds === undefined ? {} : { nodeIds }) }, old, now);
+    return super.store(tx, { ...record, nodeIds }, old, now);
   }
 }
 

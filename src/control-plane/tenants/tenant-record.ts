@@ -5,7 +5,7 @@ import type { IndexTypes } from "../../collections/types.ts";
 import { DatabaseError } from "../../errors.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { cidr, id, name } from "../common/fields.ts";
-import { createQuota } from "./quota-record.ts";
+import { createQuota, quotas } from "./quota-record.ts";
 
 /** Stands for all tenants where a tenant is named: none can have it for its id. */
 export const GLOBAL = "";
@@ -62,6 +62,12 @@ export async function createTenant(tx: Transaction, input: TenantInput, now: Dat
   const created = await tenants.in(tx).insert({ ...input, createdAt: input.createdAt ?? now });
   await createQuota(tx, { tenantId: created.id, maxNodes: created.nodeLimit }, now);
   return created;
+}
+
+/** Takes back what {@link createTenant} did, where nothing was added to the tenant since. */
+export async function deleteNewTenant(tx: Transaction, tenantId: string): Promise<void> {
+  await quotas.in(tx).delete(tenantId);
+  await tenants.in(tx).delete(tenantId);
 }
 
 /**

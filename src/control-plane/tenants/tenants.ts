@@ -3,6 +3,7 @@ import { DatabaseError } from "../../errors.ts";
 import { show } from "../../store/options.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
+import { readOnce } from "../common/record-rules.ts";
 import { type Actor, type Change, logChange, type Runner } from "../common/scope.ts";
 import type { Settings } from "../common/settings.ts";
 import { forgetTenant, hasRows } from "../transfer/tenant-rows.ts";
@@ -37,7 +38,7 @@ export class Tenants {
 
   /** @returns undefined where no tenant has this domain */
   getByDomain(domain: string): Promise<Tenant | undefined> {
-    return this.#runner.view((tx) => tenants.in(tx).by("domain").get(domain.toLowerCase()));
+    return this.#runner.view((tx) => tenants.in(tx).by("domain").get(spellDomain(domain)));
   }
 
   /** All tenants in the order of their ids. */
@@ -58,23 +59,26 @@ export class Tenants {
    */
   save(input: TenantInput): Promise<Tenant> {
     return this.#update(
-      { action: "tenant.save", resource: `tenants/${show(input?.id)}` },
+      ({ id }) => ({ action: "tenant.save", resource: `tenants/${show(id)}` }),
       async (tx, now) => {
-        refuseBusy(input);
-        const old = await tenants.in(tx).get(input.id);
-        if (old === undefined) return createTenant(tx, input, now);
-        return this.#replace(tx, old, { createdAt: old.createdAt, ...input }, now);
+        const given = readOnce(input, tenants.name);
+        refuseBusy(given);
+        const old = await tenants.in(tx).get(given.id);
+        if (old === undefined) return createTenant(tx, given, now);
+        return this.#replace(tx, old, { createdAt: old.createdAt, ...given }, now);
       },
     );
   }
 
   /** Changes some fields of a tenant. @throws DatabaseError `TENANT_NOT_FOUND`; else as {@link save} */
   update(id: string, patch: Partial<Omit<TenantInput, "id">>): Promise<Tenant> {
-    return this.#update({ action: "tenant.update", resource: `tenants/${id}` }, async (tx, now) => {
-      refuseBusy(patch);
+    const change = () => ({ action: "tenant.update", resource: `tenants/${id}` });
+    return this.#update(change, async (tx, now) => {
+      const given = readOnce(patch, tenants.name);
+      refuseBusy(given);
       const old = await requireTenant(tx, id);
-      const settings = { ...old.settings, ...patch.settings };
-      return this.#replace(tx, old, { ...old, ...patch, settings, id }, now);
+      const settings = { ...old.settings, ...given.settings };
+      return this.#replace(tx, old, { ...old, ...given, settings, id }, now);
     });
   }
 
@@ -114,7 +118,8 @@ export class Tenants {
 
   #setActive(id: string, isActive: boolean): Promise<Tenant> {
     const action = isActive ? "tenant.resume" : "tenant.suspend";
-    return this.#update({ action, resource: `tenants/${id}` }, async (tx) =>
+    const change = () => ({ action, resource: `tenants/${id}` });
+    return this.#update(change, async (tx) =>
       tenants.in(tx).put({ ...(await requireTenant(tx, id)), isActive }),
     );
   }
@@ -129,19 +134,27 @@ export class Tenants {
   }
 
   /** Runs a change of a tenant, and tells that tenant's audit trail of it. */
-  #update(change: Change, run: (tx: Transaction, now: Date) => Promise<Tenant>): Promise<Tenant> {
+  #update(
+    change: (kept: Tenant) => Change,
+    run: (tx: Transaction, now: Date) => Promise<Tenant>,
+  ): Promise<Tenant> {
     return this.#runner.update(async (tx) => {
       const now = this.#settings.now();
       const tenant = await run(tx, now);
-      await logChange(tx, this.#actor, tenant.id, now, () => change);
+      await logChange(tx, this.#actor, tenant.id, now, () => change(tenant));
       return tenant;
     });
   }
 }
 
+/** Domains are kept in lower case. What is none is for the index to refuse. */
+function spellDomain(domain: string): string {
+  return typeof domain === "string" ? domain.toLowerCase() : domain;
+}
+
 /** Only the work itself begins and ends what keeps a tenant busy. @throws DatabaseError `RECORD_INVALID` */
-function refuseBusy(input: object | undefined): void {
-  if ((input as { busy?: unknown } | undefined)?.busy === undefined) return;
+function refuseBusy(input: object): void {
+  if ((input as { busy?: unknown }).busy === undefined) return;
   throw new DatabaseError(
     "RECORD_INVALID",
     "The field busy of a tenant is set by wipe() and import() alone. Leave it out.",

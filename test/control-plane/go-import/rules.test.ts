@@ -485,4 +485,21 @@ describe("the import of a Go file, rules 5 to 14", () => {
     await copyFile(path, databases.path("copy.db"));
     expect(await db.importGoFile(databases.path("copy.db"))).toMatchObject({ repeated: true });
   });
+
+  test("a tenant that is half wiped gets nothing, and a wipe takes what is held of it along", async () => {
+    const db = await open();
+    const rows = { users: byId(user("a"), user("b", { email: "none" })), nodes: byId(node("n", 1)) };
+    await bring(db, rows);
+    expect(await db.system.quarantine.count()).toBe(1);
+    const controller = new AbortController();
+    const stop = () => controller.abort();
+    const wiping = db.tenant("t1").wipe({ signal: controller.signal, onProgress: stop });
+    await expectRefused("ABORTED", () => wiping);
+    await expectRefused("TENANT_BUSY", () => bring(db, { ...rows, users: byId(user("c")) }));
+    await db.tenant("t1").wipe();
+    expect(await db.system.quarantine.count()).toBe(0);
+    expect(await db.getTenant("t1")).toBeUndefined();
+    await bring(db, { users: byId(user("d")) });
+    expect((await db.tenant("t1").users.all()).map(({ id }) => id)).toEqual(["d"]);
+  });
 });
