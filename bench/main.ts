@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { runCopies } from "./lib/copies.ts";
 import { buildDatasets } from "./lib/datasets.ts";
 import { describeMachine, type Machine } from "./lib/machine.ts";
-import type { Directories, Workload } from "./lib/model.ts";
+import { type Directories, sidesOf, type Workload } from "./lib/model.ts";
 import { type Options, readOptions } from "./lib/options.ts";
 import { type Outcome, toOutcome } from "./lib/outcome.ts";
 import { runProcesses } from "./lib/processes.ts";
@@ -31,9 +31,17 @@ async function run({ workloads, effort, json }: Options, signal: AbortSignal): P
   const start = performance.now();
   const machine = describeMachine(directory);
   process.stdout.write(formatMachine(machine));
-  const datasets = await buildDatasets(workloads, directory, effort, signal, showProgress);
+  const missing = new Map<string, string>();
+  const onMissing = (name: string, reason: string) => missing.set(name, reason);
+  const datasets = await buildDatasets(workloads, directory, effort, signal, showProgress, onMissing);
   const outcomes: Outcome[] = [];
   for (const workload of workloads) {
+    const absent = sidesOf(workload).find(({ store }) => missing.has(store));
+    if (absent !== undefined) {
+      clearProgress();
+      process.stdout.write(`\n${workload.name}: left out, as ${missing.get(absent.store)}\n`);
+      continue;
+    }
     const outcome = await measure(workload, datasets, signal);
     clearProgress();
     process.stdout.write(formatOutcome(outcome));
@@ -51,20 +59,21 @@ async function measure(workload: Workload, datasets: Directories, signal: AbortS
   onRound(0);
   if (workload.kind === "processes") {
     const samples = await runProcesses(workload, datasets, effort, signal, onRound);
-    return toOutcome(workload, samples, rounds);
+    return toOutcome(workload, sidesOf(workload), samples, rounds);
   }
   const scratch = mkdtempSync(join(directory, "scratch-"));
   const setting = { effort, datasets, scratch, signal };
   if (workload.kind === "copies") {
     const samples = await runCopies(workload, setting, onRound);
     rmSync(scratch, { recursive: true });
-    return toOutcome(workload, samples, rounds);
+    return toOutcome(workload, sidesOf(workload), samples, rounds);
   }
   const samples = await runRounds(workload, setting, onRound);
   rmSync(scratch, { recursive: true });
   const perUnit = workload.unit === "ms" ? 1000 : 1;
   return toOutcome(
     workload,
+    sidesOf(workload),
     samples.map((side) => side.map((time) => time / perUnit)),
     rounds,
   );

@@ -18,6 +18,7 @@ export type CopyTask<Run extends CopyRun = CopyRun> = Run & {
 type Figures = Readonly<Partial<Record<CopyFigure, readonly number[]>>>;
 
 const PROGRAMS: Readonly<Record<CopyRun["program"], string>> = {
+  import: fileURLToPath(new URL("./import-process.ts", import.meta.url)),
   build: fileURLToPath(new URL("./build-process.ts", import.meta.url)),
   retain: fileURLToPath(new URL("./retain-process.ts", import.meta.url)),
   rewrite: fileURLToPath(new URL("./rewrite-process.ts", import.meta.url)),

@@ -2,11 +2,13 @@
 import { join } from "node:path";
 import { buildControlPlane } from "./control-plane-datasets.ts";
 import type { ControlPlaneName } from "./control-plane-model.ts";
+import { writeGoFile } from "./go-file.ts";
 import { migrations, openStore } from "./library.ts";
 import {
   type DatasetName,
   type Directories,
   type Effort,
+  type GoFileName,
   type Progress,
   sidesOf,
   type Workload,
@@ -20,7 +22,7 @@ type Store = Awaited<ReturnType<typeof openStore>>;
 type Transaction = Awaited<ReturnType<Store["begin"]>>;
 
 /** Datasets that are stores alone. */
-type StoreName = Exclude<DatasetName, ControlPlaneName>;
+type StoreName = Exclude<DatasetName, ControlPlaneName | GoFileName>;
 
 /** Writes rows from a number on. */
 type Fill = (tx: Transaction, first: number, count: number) => Promise<unknown>;
@@ -44,13 +46,14 @@ function isStore(name: DatasetName): name is StoreName {
   return name in FILLS;
 }
 
-/** Builds what these workloads read, below `directory`. */
+/** Builds what these workloads read, below `directory`. @param onMissing is told what cannot be made here, and why */
 export async function buildDatasets(
   workloads: readonly Workload[],
   directory: string,
   effort: Effort,
   signal: AbortSignal,
   onProgress: Progress,
+  onMissing: (name: DatasetName, reason: string) => void,
 ): Promise<Directories> {
   const built: Partial<Record<DatasetName, string>> = {};
   for (const name of Object.keys(effort.rows) as DatasetName[]) {
@@ -61,7 +64,15 @@ export async function buildDatasets(
       signal.throwIfAborted();
       onProgress(`building the ${name} store`, done, rows);
     };
-    await (isStore(name) ? build(name, store, rows, tell) : buildControlPlane(name, store, rows, tell));
+    if (name === "goFile") {
+      tell(0);
+      const missing = await writeGoFile(store, rows, signal);
+      if (missing !== undefined) {
+        onMissing(name, missing);
+        continue;
+      }
+    } else
+      await (isStore(name) ? build(name, store, rows, tell) : buildControlPlane(name, store, rows, tell));
     built[name] = store;
   }
   return built;

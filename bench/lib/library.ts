@@ -30,6 +30,10 @@ export const DatabaseManager: typeof Library.DatabaseManager = library.DatabaseM
 export const migrations: typeof Library.migrations = library.migrations;
 export const eachRow: typeof Library.eachRow = library.eachRow;
 
+/** `importBolt` and `openBolt` of the measured library. */
+export const importBolt: typeof Library.importBolt = library.importBolt;
+export const openBolt: typeof Library.openBolt = library.openBolt;
+
 async function load(): Promise<typeof Library> {
   try {
     return await import(libraryUrl);

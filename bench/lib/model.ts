@@ -19,7 +19,10 @@ export type CollectionName = "scanned" | "unindexed" | "tenth";
 /** Metrics rows for migrations: to be rewritten, a tenth of that, and a store that went through its list already. */
 export type MigrationName = "outdated" | "outdatedTenth" | "upToDate";
 
-export type DatasetName = MetricsName | CollectionName | MigrationName | ControlPlaneName;
+/** A directory with a bbolt file as a Go control plane writes them, which is there only where Go is. */
+export type GoFileName = "goFile";
+
+export type DatasetName = MetricsName | CollectionName | MigrationName | ControlPlaneName | GoFileName;
 
 /** Whether a commit waits for the disk. */
 export type Durability = "durable" | "relaxed";
@@ -103,13 +106,15 @@ export type CopyRun =
   | { readonly program: "build"; readonly writer: boolean }
   /** Changes every row. */
   | { readonly program: "rewrite"; readonly subject: "ours" | "raw" }
+  /** Imports a bbolt file: as a Go control plane's, or buckets to buckets; by the command, whose heap is kept small, or not. */
+  | { readonly program: "import"; readonly subject: "control-plane" | "plain"; readonly command: boolean }
   /** Rolls metrics up and deletes the old ones; `writer` as above. */
   | { readonly program: "retain"; readonly writer: boolean };
 
 /** A figure of such a run: each has a unit of its own, and one run gives several. */
 export interface CopySide {
   readonly label: string;
-  readonly store: CollectionName | MigrationName | ControlPlaneName;
+  readonly store: CollectionName | MigrationName | ControlPlaneName | GoFileName;
   readonly run: CopyRun;
   readonly figure: CopyFigure;
   readonly unit: Unit;
@@ -127,7 +132,7 @@ export type CopyFigure =
   | "rollUpRate"
   | "rollUpPause";
 
-export type Unit = "us" | "ms" | "MiB" | "rows/s";
+export type Unit = "us" | "ms" | "MiB" | "rows/s" | "MB/s";
 
 /** A figure to report; with a bound it is a target. */
 export type Claim =
@@ -208,7 +213,7 @@ export interface Effort {
   readonly rows: Readonly<Record<DatasetName, number>>;
 }
 
-/** Where the datasets lie. */
+/** Where the datasets lie; those that could not be made here are absent. */
 export type Directories = Readonly<Partial<Record<DatasetName, string>>>;
 
 /** Hears of progress: what is being done, and how much of it is done. */

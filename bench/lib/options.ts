@@ -31,6 +31,7 @@ const FULL: Effort = {
     snapshotsSmall: 10_000,
     apiKeys: 1000,
     trail: 100_000,
+    goFile: 13_000,
   },
 };
 
@@ -56,6 +57,7 @@ const QUICK: Effort = {
     snapshotsSmall: 10_000,
     apiKeys: 1000,
     trail: 20_000,
+    goFile: 2000,
   },
 };
 

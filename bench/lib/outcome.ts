@@ -1,5 +1,5 @@
 // From samples to what is reported: statistics of each side, and how each claim fared.
-import { type Claim, sidesOf, type Unit, type Workload } from "./model.ts";
+import type { Claim, Unit } from "./model.ts";
 import { type Statistics, summarise } from "./statistics.ts";
 
 /** One side's figures, as the JSON file has them. */
@@ -24,18 +24,41 @@ export interface Ratio {
   readonly finding: string;
 }
 
+/** What a table is about. */
+export interface Reported {
+  readonly name: string;
+  readonly title: string;
+  /** How sides are compared, and why in this way: printed below the title. */
+  readonly method: string;
+  readonly unit: Unit;
+  /** What the figures are of, where the unit does not tell. */
+  readonly measured?: string;
+  readonly claims: readonly Claim[];
+}
+
+/** One line of a table, with its unit where that is another one. */
+export interface ReportedSide {
+  readonly label: string;
+  readonly unit?: Unit;
+}
+
 export interface Outcome {
-  readonly workload: Workload;
+  readonly workload: Reported;
   readonly results: readonly Result[];
   readonly ratios: readonly Ratio[];
 }
 
 /** Summarises the samples of a workload, which are in its sides' units. */
-export function toOutcome(workload: Workload, samples: readonly number[][], rounds: number): Outcome {
-  const results = sidesOf(workload).map((side, index) => ({
+export function toOutcome(
+  workload: Reported,
+  sides: readonly ReportedSide[],
+  samples: readonly number[][],
+  rounds: number,
+): Outcome {
+  const results = sides.map((side, index) => ({
     workload: workload.name,
     subject: side.label,
-    unit: "unit" in side ? side.unit : workload.unit,
+    unit: side.unit ?? workload.unit,
     ...summarise(samples[index]!),
     rounds,
   }));
@@ -44,7 +67,7 @@ export function toOutcome(workload: Workload, samples: readonly number[][], roun
   return { workload, results, ratios };
 }
 
-function toRatio(workload: Workload, claim: Claim, find: (label: string) => Result): Ratio {
+function toRatio(workload: Reported, claim: Claim, find: (label: string) => Result): Ratio {
   const { median: ours, unit } = find(claim.label);
   const base = { workload: workload.name, subject: claim.label };
   if ("limit" in claim) {
@@ -62,7 +85,8 @@ function toRatio(workload: Workload, claim: Claim, find: (label: string) => Resu
   // A rate is the better the higher it is, all else the lower.
   const ratio = unit === "rows/s" ? ours / find(versus).median : find(versus).median / ours;
   const faster = `${figure(ratio)} times as fast as ${quote(versus)}`;
-  const slower = `${figure(1 / ratio)}x the ${unit === "MiB" ? "memory" : "time"} of ${quote(versus)}`;
+  const { measured = unit === "MiB" ? "memory" : "time" } = workload;
+  const slower = `${figure(1 / ratio)}x the ${measured} of ${quote(versus)}`;
   if ("atLeast" in claim) {
     const finding = `${faster}, target at least ${claim.atLeast}`;
     return { ...base, versus, ratio, target: claim.atLeast, met: ratio >= claim.atLeast, finding };

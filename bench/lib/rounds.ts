@@ -37,34 +37,64 @@ async function runLaunch(
   samples: number[][],
   launch: number,
 ): Promise<void> {
-  const effort = setting.effort.trials[workload.placement];
   const scratch = await mkdtemp(join(setting.scratch, "launch-"));
   const crew = new Crew(group, workload.placement, { ...setting, scratch });
   try {
-    await crew.ready();
-    let { next, turns } = await warmUp(crew, effort);
-    for (let round = 0; round < effort.rounds; round++) {
-      const times = await crew.measure(next, turns, (round + launch) % 2 === 1);
+    await runTeam(crew, setting.effort.trials[workload.placement], launch, (times) => {
       for (const [side, { operation }] of group.entries()) {
         samples[side]!.push(...toSamples(times[side]!, unitsOf(operation), workload.sample));
       }
-      await crew.check(next);
-      next += turns;
-    }
-    await crew.close();
+    });
   } finally {
-    // After an error they are still there, and hold their stores.
-    await crew.kill();
     await rm(scratch, { recursive: true, maxRetries: 5 });
   }
 }
 
+/** Processes that are measured in turns. */
+export interface Team {
+  ready(): Promise<void>;
+  /** Has turns run, and gives for each side what they took, in milliseconds. */
+  measure(first: number, turns: number, reversed: boolean): Promise<number[][]>;
+  /** Makes sure that the sides see, or have written, the same in a turn. */
+  check(turn: number): Promise<void>;
+  close(): Promise<void>;
+  /** Ends the processes in whatever state they are; does nothing after close(). */
+  kill(): Promise<void>;
+}
+
+/**
+ * Warms a team up, measures it round by round, checks what it did after each, and ends it.
+ *
+ * @param launch the number of this launch: every other one begins with the last side
+ * @param take is given the times of each round
+ */
+export async function runTeam(
+  team: Team,
+  effort: TrialEffort,
+  launch: number,
+  take: (times: number[][]) => void,
+): Promise<void> {
+  try {
+    await team.ready();
+    let { next, turns } = await warmUp(team, effort);
+    for (let round = 0; round < effort.rounds; round++) {
+      take(await team.measure(next, turns, (round + launch) % 2 === 1));
+      await team.check(next);
+      next += turns;
+    }
+    await team.close();
+  } finally {
+    // After an error they are still there, and hold their stores.
+    await team.kill();
+  }
+}
+
 /** Runs until the code is compiled and caches are filled, and finds how many turns fill a round. */
-async function warmUp(crew: Crew, effort: TrialEffort): Promise<{ next: number; turns: number }> {
+async function warmUp(team: Team, effort: TrialEffort): Promise<{ next: number; turns: number }> {
   let next = 0;
   let turns = 1;
   for (let elapsed = 0; elapsed < effort.warmUpMs; ) {
-    const times = await crew.measure(next, turns, false);
+    const times = await team.measure(next, turns, false);
     const perTurn = sum(times.flat()) / times.length / turns;
     elapsed += perTurn * turns;
     next += turns;
@@ -74,7 +104,12 @@ async function warmUp(crew: Crew, effort: TrialEffort): Promise<{ next: number; 
   return { next, turns };
 }
 
-function toSamples(times: readonly number[], units: number, sample: TrialWorkload["sample"]): number[] {
+/** What a round's times come to, in microseconds per unit of work. */
+export function toSamples(
+  times: readonly number[],
+  units: number,
+  sample: TrialWorkload["sample"],
+): number[] {
   const micros = (time: number) => (time * 1000) / units;
   return sample === "operation" ? times.map(micros) : [micros(sum(times) / times.length)];
 }

@@ -1,6 +1,5 @@
 // The process that runs one side of a group, or several that are together.
 import { createHash } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
 import { ControlPlaneSession } from "../subjects/control-plane.ts";
 import { recordSubjects, subjects } from "../subjects/index.ts";
@@ -10,6 +9,7 @@ import { makeControlPlaneTrial } from "./control-plane-trials.ts";
 import { interleave } from "./interleave.ts";
 import type { TrialSide } from "./model.ts";
 import { makeRecordTrial } from "./record-trials.ts";
+import { rest } from "./rest.ts";
 import { makeTrial, type Trial } from "./trials.ts";
 
 /** A side, and what it finds. */
@@ -28,11 +28,6 @@ export type Command =
 
 /** What it answers for each of its sides: the times of its turns in milliseconds, or a digest; or that it is done. */
 export type Answer = readonly (readonly number[])[] | readonly string[] | true;
-
-/** How long a process has to be idle before it counts as at rest, and what share of a core is still idle. */
-const REST_MS = 5;
-const IDLE_SHARE = 0.15;
-const MAX_REST_MS = 1000;
 
 process.once("disconnect", () => process.exit()); // Nobody is left to measure for.
 
@@ -88,16 +83,6 @@ async function obey(command: Command): Promise<Answer> {
         for (const session of open.values()) await session.close();
       for (const database of databases.values()) await database.close();
       return true;
-  }
-}
-
-/** Waits until this process does nothing: what LevelDB still compacts must not slow the side that comes next. */
-async function rest(): Promise<void> {
-  for (let waited = 0; waited < MAX_REST_MS; waited += REST_MS) {
-    const before = process.cpuUsage();
-    await setTimeout(REST_MS);
-    const { user, system } = process.cpuUsage(before);
-    if (user + system < IDLE_SHARE * REST_MS * 1000) return;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Workload } from "../lib/model.ts";
 import { collections } from "./collections.ts";
 import { controlPlane } from "./control-plane.ts";
+import { imports } from "./imports.ts";
 import { indexBuild } from "./index-build.ts";
 import { migrations } from "./migrations.ts";
 import { processes } from "./processes.ts";
@@ -15,5 +16,6 @@ export const workloads: readonly Workload[] = [
   ...indexBuild,
   ...migrations,
   ...controlPlane,
+  ...imports,
   ...processes,
 ];

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** The program `meshgate-db`. */
 import { runProgram } from "./program.ts";
+import { keepHeapSmall } from "./small-heap.ts";
+
+keepHeapSmall();
 
 // Whoever reads the result may have seen enough, as `head` does: what is left to write is not wanted.
 for (const stream of [process.stdout, process.stderr]) {
