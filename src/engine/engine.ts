@@ -13,8 +13,12 @@ export interface Engine {
   readonly manifest: EngineManifest;
   /** The directory in which the data lies, where the engine has one. */
   readonly directory: string | undefined;
-  /** Closes the database, unless it was open before the store came, and lets go of its directory. */
-  close(): Promise<void>;
+  /**
+   * Closes the database, unless it was open before the store came, and lets go of its directory.
+   *
+   * @param isSound whether all that was written went well; false by default
+   */
+  close(isSound?: boolean): Promise<void>;
 }
 
 /**
@@ -25,12 +29,12 @@ export interface Engine {
  */
 export async function openEngine(location: string | AnyLevel, options: DirectoryOptions): Promise<Engine> {
   if (typeof location === "string") {
-    const { level, lock } = await openDirectory(location, options);
+    const { level, close } = await openDirectory(location, options);
     return {
       level: level as Level,
       manifest: manifestOf(level as Level),
       directory: resolve(location),
-      close: () => level.close().finally(() => lock.release()),
+      close: (isSound = false) => close(isSound),
     };
   }
   if (!isLevel(location)) {
@@ -92,10 +96,14 @@ function directoryOf(level: Level): string | undefined {
 
 function isLevel(value: unknown): value is Level {
   const level = value as Partial<Level> | null;
-  return (
-    typeof level === "object" &&
-    level !== null &&
-    typeof level.supports === "object" &&
-    typeof level.batch === "function"
-  );
+  try {
+    return (
+      typeof level === "object" &&
+      level !== null &&
+      typeof level.supports === "object" &&
+      typeof level.batch === "function"
+    );
+  } catch {
+    return false; // A proxy that does not let itself be read.
+  }
 }
