@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
+import { addCare } from "./care-program.ts";
 import { goCommand, infoCommand, plainCommand } from "./commands.ts";
 import type { Host } from "./host.ts";
 import { runCommand } from "./run-command.ts";
@@ -14,6 +15,8 @@ Examples:
   $ meshgate-db import-bolt meshgate.db ./meshgate --dry-run
   $ meshgate-db import-bolt meshgate.db ./meshgate
   $ meshgate-db import-bolt --plain any.bolt.db ./store
+  $ meshgate-db backup ./meshgate ./backups/monday
+  $ meshgate-db check ./meshgate
 
 Exit codes:
   0    done
@@ -82,7 +85,7 @@ export async function runProgram(args: readonly string[], host: Host): Promise<n
 
 function makeProgram(host: Host, finish: (code: number) => void): Command {
   const program = new Command("meshgate-db")
-    .description("Looks into stores of @meshgate/database, and brings bbolt files over.")
+    .description("Looks into and after stores of @meshgate/database, and brings bbolt files over.")
     .version(readVersion(), "-V, --version", "show the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
@@ -99,6 +102,7 @@ function makeProgram(host: Host, finish: (code: number) => void): Command {
     .addHelpText("after", AFTER_HELP);
   addInfo(program, host, finish);
   addImport(program, host, finish);
+  addCare(program, host, finish);
   return program;
 }
 

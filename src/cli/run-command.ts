@@ -10,6 +10,8 @@ export interface Outcome {
   readonly text: readonly string[];
   /** For programs. */
   readonly json: object;
+  /** Whether something is left that is not right: then the exit code is 1. False by default. */
+  readonly failed?: boolean;
 }
 
 /** A command, ready to run. */
@@ -48,7 +50,7 @@ export async function runCommand(host: Host, { label, json, whenStopped, run }: 
     const outcome = await run({ signal: abort.signal, onProgress: bar.show });
     bar.clear();
     writeResult(host, json ? [toJson(outcome.json)] : outcome.text);
-    return 0;
+    return outcome.failed === true ? 1 : 0;
   } catch (error) {
     bar.clear();
     if (json) writeResult(host, [toJson({ error: describe(error) })]);

@@ -122,9 +122,12 @@ describe("as a process", () => {
       return;
     }
     expect(shown.code).toBe(0);
-    const [before, line, result] = shown.stdout.split("\r\x1b[K") as [string, string, string];
+    // A busy machine takes long enough for several drawings.
+    const [before, ...drawn] = shown.stdout.split("\r\x1b[K");
+    const result = drawn.pop();
     expect(before).toBe("");
-    expect(line).toMatch(/^Counting {2}\d rows$/);
+    expect(drawn.length).toBeGreaterThan(0);
+    for (const line of drawn) expect(line).toMatch(/^Counting {2}\d rows$/);
     expect(result).toContain("index email of users");
     expect(result).not.toContain("\x1b");
   });
