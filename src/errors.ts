@@ -21,6 +21,7 @@ export type TransactionErrorCode =
   | "TX_MANAGED"
   | "TX_NESTED"
   | "TX_EXPIRED"
+  | "STORE_BUSY"
   | "ABORTED";
 
 /** Codes of errors about the buckets, keys and values of one call. */
@@ -42,7 +43,8 @@ export type DataErrorCode =
   | "SEQUENCE_INVALID"
   | "CURSOR_UNPOSITIONED"
   | "DATA_CORRUPT"
-  | "BACKUP_TARGET";
+  | "BACKUP_TARGET"
+  | "BACKUP_INVALID";
 
 /** Codes of errors about collections, their records and indexes. */
 export type CollectionErrorCode =
@@ -116,4 +118,22 @@ export class DatabaseError extends Error {
     this.code = code;
     this.details = options?.details;
   }
+}
+
+/**
+ * The error of a call that met another one while it read what its caller passed: getters and proxies may throw anything.
+ *
+ * @param what what was read, for the message
+ * @param cause what was thrown
+ * @returns the error with that code; the cause itself where it has a code already
+ */
+export function unreadable(code: ErrorCode, what: string, cause: unknown): DatabaseError {
+  let why = "an error that cannot be read";
+  try {
+    if (cause instanceof DatabaseError) return cause;
+    why = String(cause instanceof Error ? cause.message : cause).slice(0, 200);
+  } catch {
+    // The cause is such a thing itself.
+  }
+  return new DatabaseError(code, `${what} could not be read: ${why}. Pass plain data.`, { cause });
 }

@@ -134,10 +134,20 @@ export { encodeKey, type Key } from "./keys/encode.ts";
 export type { DryRunOptions, DryRunStep, RowChanges } from "./migrations/dry-run.ts";
 export { type EachRowOptions, eachRow, type RowContext } from "./migrations/each-row.ts";
 export type { AppliedMigration, RunningMigration } from "./migrations/history.ts";
-export type { Logger, MigrateOptions, MigrateReport } from "./migrations/migrate.ts";
+export type { Logger } from "./migrations/logger.ts";
+export type { MigrateOptions, MigrateReport } from "./migrations/migrate.ts";
 export { type MigrationStatus, type Migrations, migrations } from "./migrations/migrations.ts";
 export type { MigrationProgress } from "./migrations/run-step.ts";
 export type { Batch, BatchedStep, Migration, Step } from "./migrations/step.ts";
+export { type RepairOptions, repair } from "./repair/repair.ts";
+export type {
+  DamagedFile,
+  LostHistory,
+  LostRange,
+  RecoveredBucket,
+  RepairedCollection,
+  RepairReport,
+} from "./repair/report.ts";
 export type { BackupOptions, BackupReport } from "./store/backup.ts";
 export type { Bucket, BucketStats } from "./store/bucket.ts";
 export type { BucketOptions, BucketParent } from "./store/bucket-parent.ts";
@@ -148,6 +158,8 @@ export { openStore, type StoreOptions } from "./store/open-store.ts";
 export type { Progress, WorkOptions } from "./store/progress.ts";
 export type { Range } from "./store/range.ts";
 export type { RangeOptions } from "./store/range-options.ts";
+export { restore } from "./store/restore.ts";
 export type { BeginOptions, Durability, Store, StoreStats, TransactionOptions } from "./store/store.ts";
 export type { Transaction } from "./store/transaction.ts";
 export type { Encoding } from "./store/values.ts";
+export { type VerifiedBackup, verifyBackup } from "./store/verify-backup.ts";

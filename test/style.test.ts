@@ -13,6 +13,7 @@ const LAYERS = [
   "store",
   "collections",
   "migrations",
+  "repair",
   "bolt-import",
   "control-plane",
   "index",

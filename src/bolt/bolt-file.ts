@@ -43,7 +43,7 @@ export interface BoltFile extends AsyncDisposable {
    *
    * @param enters which of the buckets at the top to go into, by name; all by default. Others are given without what is
    * in them, and their pages are not looked at
-   * @throws DatabaseError `BOLT_DAMAGED`, `BOLT_BUSY`, `STORE_CLOSED`
+   * @throws DatabaseError `BOLT_DAMAGED`, `BOLT_BUSY`, `STORE_CLOSED`, `OPTION_INVALID`
    */
   walk(enters?: (name: Uint8Array) => boolean): AsyncIterableIterator<BoltElement>;
   /** Ends all walks. May be called again. */
@@ -58,7 +58,7 @@ export interface BoltFile extends AsyncDisposable {
  * writes nothing does no harm, and is not noticed.
  *
  * @throws DatabaseError `BOLT_INVALID` for a file that is not one of bbolt's, or of another byte order or version;
- * `BOLT_DAMAGED` for one that is truncated or whose metas are both damaged; `BOLT_BUSY`
+ * `PATH_INVALID` for what is no text; `BOLT_DAMAGED` for one that is truncated or whose metas are both damaged; `BOLT_BUSY`
  */
 export async function openBolt(path: string): Promise<BoltFile> {
   const source = await BoltSource.open(path);
@@ -106,6 +106,11 @@ class OpenBoltFile implements BoltFile {
   }
 
   walk(enters?: Enters): AsyncGenerator<BoltElement, void, undefined> {
+    if (enters !== undefined && typeof enters !== "function")
+      throw new DatabaseError(
+        "OPTION_INVALID",
+        "walk() takes a function that tells which buckets to go into.",
+      );
     const pages = new Pages(this.#source, this.#metas.current);
     return this.#guarded(pages, enters ?? (() => true), enters === undefined);
   }

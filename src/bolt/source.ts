@@ -23,8 +23,10 @@ export class BoltSource {
     this.#handle = handle;
   }
 
-  /** @throws DatabaseError `BOLT_INVALID` where there is no file that could be read */
+  /** @throws DatabaseError `PATH_INVALID`, `BOLT_INVALID` where there is no file that could be read */
   static async open(path: string): Promise<BoltSource> {
+    if (typeof path !== "string")
+      throw new DatabaseError("PATH_INVALID", `A bbolt file is named by its path, got a ${typeof path}.`);
     let handle: FileHandle | undefined;
     try {
       // Without O_NONBLOCK (which Windows has not), a named pipe would be waited for.

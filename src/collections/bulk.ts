@@ -1,6 +1,6 @@
 import type { Awaitable } from "../awaitable.ts";
 import { DatabaseError } from "../errors.ts";
-import { show } from "../store/options.ts";
+import { isArray, show } from "../store/options.ts";
 import { checkWork, report, type WorkOptions } from "../store/progress.ts";
 
 /** Many things, at hand or still to come. */
@@ -20,25 +20,42 @@ export async function forMany<T>(
   work: WorkOptions,
   handle: (item: T) => Awaitable<unknown>,
 ): Promise<number> {
-  checkWork(work, "A bulk call");
-  if (
-    typeof items !== "object" ||
-    items === null ||
-    !(Symbol.iterator in items || Symbol.asyncIterator in items)
-  )
-    throw new DatabaseError(
-      "OPTION_INVALID",
-      `A bulk call takes an iterable, got ${show(items)}. Pass an array.`,
-    );
-  const total = Array.isArray(items) ? items.length : undefined;
+  const steady = checkWork(work, "A bulk call");
+  const iterator = iteratorOf(items);
+  const total = isArray(items) ? items.length : undefined;
   let seen = 0;
   let handled = 0;
-  for await (const item of items) {
+  const next = async (item: T) => {
     if ((await handle(item)) !== false) handled++;
-    if (++seen % STRIDE !== 0) continue;
-    report(work, seen, total);
+    if (++seen % STRIDE !== 0) return;
+    report(steady, seen, total);
     await new Promise(setImmediate);
-  }
-  report(work, seen, total);
+  };
+  // Not for await over what is at hand: it would ask each item whether it is a promise.
+  if (Symbol.asyncIterator in iterator) for await (const item of iterator) await next(item);
+  else for (const item of iterator) await next(item);
+  report(steady, seen, total);
   return handled;
+}
+
+/**
+ * Opens the iterator of what a caller passed, to be walked once. What it throws as it is walked is the caller's own.
+ *
+ * @throws DatabaseError `OPTION_INVALID` for what has none
+ */
+function iteratorOf<T>(items: Many<T>): Many<T> {
+  let iterator: unknown;
+  try {
+    const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = items as AsyncIterable<T> & Iterable<T>;
+    const symbol = typeof later === "function" ? Symbol.asyncIterator : Symbol.iterator;
+    iterator = typeof items === "object" ? Reflect.apply(later ?? now, items, []) : undefined;
+    const { next } = iterator as Iterator<T>;
+    if (typeof next === "function") return { [symbol]: () => iterator } as unknown as Many<T>;
+  } catch {
+    // Told below.
+  }
+  throw new DatabaseError(
+    "OPTION_INVALID",
+    `A bulk call takes an iterable, got ${show(items)}. Pass an array.`,
+  );
 }

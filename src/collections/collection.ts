@@ -1,7 +1,8 @@
 import { DatabaseError } from "../errors.ts";
-import { checkBoolean, checkOptions, show } from "../store/options.ts";
+import { TransactionCore } from "../store/core.ts";
+import { checkBoolean, checkOptions, isInstance, show } from "../store/options.ts";
 import type { WorkOptions } from "../store/progress.ts";
-import type { Store } from "../store/store.ts";
+import { checkStore, type Store } from "../store/store.ts";
 import { Transaction } from "../store/transaction.ts";
 import { type BuildReport, build } from "./build.ts";
 import { textToDates } from "./dates.ts";
@@ -71,7 +72,8 @@ export class Collection<C extends CollectionTypes = CollectionTypes> {
    * `COLLECTION_CHANGED` where the primary key is another, `KEY_INVALID` for a record that cannot be indexed,
    * `BUCKET_EXISTS` where a bucket has the place of an index, `ABORTED`
    */
-  build(store: Store, options: WorkOptions = {}): Promise<BuildReport> {
+  async build(store: Store, options: WorkOptions = {}): Promise<BuildReport> {
+    checkStore(store, "build()");
     return build(store, this.#definition, options);
   }
 
@@ -82,7 +84,8 @@ export class Collection<C extends CollectionTypes = CollectionTypes> {
    * @param options progress is told in rows
    * @throws DatabaseError `ABORTED`, `COLLECTION_CHANGED`
    */
-  verify(store: Store, options: WorkOptions = {}): Promise<VerifyReport> {
+  async verify(store: Store, options: WorkOptions = {}): Promise<VerifyReport> {
+    checkStore(store, "verify()");
     return verify(store, this.#definition, options, false);
   }
 
@@ -92,7 +95,8 @@ export class Collection<C extends CollectionTypes = CollectionTypes> {
    *
    * @throws DatabaseError `ABORTED`, what was mended stays mended; `COLLECTION_CHANGED`
    */
-  reindex(store: Store, options: WorkOptions = {}): Promise<VerifyReport> {
+  async reindex(store: Store, options: WorkOptions = {}): Promise<VerifyReport> {
+    checkStore(store, "reindex()");
     return verify(store, this.#definition, options, true);
   }
 
@@ -114,7 +118,8 @@ export class Collection<C extends CollectionTypes = CollectionTypes> {
 }
 
 function checkTransaction(transaction: unknown, of: string): asserts transaction is Transaction {
-  if (transaction instanceof Transaction) return;
+  // What only inherits from a transaction has no core.
+  if (isInstance(transaction, Transaction) && isInstance(transaction.core, TransactionCore)) return;
   throw new DatabaseError(
     "OPTION_INVALID",
     `${of} takes a transaction, as update() and view() pass it, got ${show(transaction)}.`,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
 import { checkName } from "../store/names.ts";
 import { checkBoolean, checkOptions, show } from "../store/options.ts";
 import { layoutKey } from "../store/system.ts";
@@ -62,6 +62,14 @@ let lastId = 0;
 
 /** @throws DatabaseError `COLLECTION_INVALID`, `OPTION_INVALID`, `BUCKET_NAME_REQUIRED`, `BUCKET_NAME_INVALID` */
 export function define(options: DefinitionOptions): Definition {
+  try {
+    return read(options);
+  } catch (cause) {
+    throw unreadable("COLLECTION_INVALID", "The definition of a collection", cause);
+  }
+}
+
+function read(options: DefinitionOptions): Definition {
   checkOptions(options ?? null, OPTIONS, "A collection");
   const { name, schema } = options;
   checkName(name);

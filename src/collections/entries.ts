@@ -12,6 +12,7 @@
  *
  * A part never holds '"' or "!", since values are scalars: the primary key is sliced out, not decoded.
  */
+import { isDate } from "node:util/types";
 import { DatabaseError } from "../errors.ts";
 import { encodePart, withinLimit } from "../keys/encode.ts";
 import { toJson } from "../store/json.ts";
@@ -125,7 +126,7 @@ function carriedBy(definition: Definition, index: Index, kept: Kept): string {
 
 /** Encodes the value of a field as a part of a key. @throws DatabaseError `KEY_INVALID` */
 export function encodeField(definition: Definition, field: string, value: unknown): string {
-  if (typeof value !== "object" || value === null || value instanceof Date)
+  if (typeof value !== "object" || value === null || isDate(value))
     return encodePart(value, field, definition.name);
   throw new DatabaseError(
     "KEY_INVALID",

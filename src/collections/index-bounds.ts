@@ -8,7 +8,7 @@ import {
   later,
   successor,
 } from "../keys/bounds.ts";
-import { show } from "../store/options.ts";
+import { isArray, mapKeys, show } from "../store/options.ts";
 import type { Definition, Index } from "./definition.ts";
 import { encodeField } from "./entries.ts";
 
@@ -49,10 +49,14 @@ function prefixInterval(definition: Definition, index: Index, prefix: unknown): 
 export function encodeParts(definition: Definition, index: Index, key: unknown): string[] {
   const { on, single, name } = index;
   if (single) return [encodeField(definition, on[0] as string, key)];
-  if (Array.isArray(key) && key.length <= on.length)
-    return key.map((part, i) => encodeField(definition, on[i] as string, part));
+  if (isArray(key) && key.length <= on.length) {
+    let place = 0;
+    return mapKeys(key, `the index ${JSON.stringify(name)}`, (part) =>
+      encodeField(definition, on[place++] as string, part),
+    );
+  }
   throw new DatabaseError(
     "KEY_INVALID",
-    `A key of the index ${JSON.stringify(name)} of ${JSON.stringify(definition.name)} is a tuple [${on.join(", ")}] or its beginning, got ${Array.isArray(key) ? `${key.length} parts` : show(key)}.`,
+    `A key of the index ${JSON.stringify(name)} of ${JSON.stringify(definition.name)} is a tuple [${on.join(", ")}] or its beginning, got ${isArray(key) ? `${key.length} parts` : show(key)}.`,
   );
 }

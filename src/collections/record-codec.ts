@@ -2,11 +2,12 @@
  * A record's row: its primary key -> its JSON text, with dates as ISO text. The key is the tuple of the primary key's
  * fields, or the one field alone.
  */
+import { isDate } from "node:util/types";
 import { DatabaseError } from "../errors.ts";
 import { decodeKey, unescapePart } from "../keys/decode.ts";
 import { encodeKey, escapeText, type Key, withinLimit } from "../keys/encode.ts";
 import { toJson } from "../store/json.ts";
-import { show } from "../store/options.ts";
+import { isArray, show } from "../store/options.ts";
 import { datesToText, textToDates } from "./dates.ts";
 import type { Definition, Index } from "./definition.ts";
 import { encodeField, type Kept } from "./entries.ts";
@@ -84,10 +85,10 @@ export function primaryOfKey(definition: Definition, key: unknown): string {
     if (key === undefined || key === "") encodeKey(key as Key); // throws
     return encodeField(definition, fields[0] as string, key);
   }
-  if (!Array.isArray(key) || key.length !== fields.length) {
+  if (!isArray(key) || key.length !== fields.length) {
     throw new DatabaseError(
       "KEY_INVALID",
-      `A key of ${JSON.stringify(name)} is a tuple [${fields.join(", ")}], got ${Array.isArray(key) ? `${key.length} parts` : show(key)}.`,
+      `A key of ${JSON.stringify(name)} is a tuple [${fields.join(", ")}], got ${isArray(key) ? `${key.length} parts` : show(key)}.`,
     );
   }
   return fields.map((field, i) => encodeField(definition, field, key[i])).join('"');
@@ -120,12 +121,7 @@ export function looseKeyOf(definition: Definition, value: unknown): unknown {
 }
 
 function isSpellable(part: unknown): boolean {
-  return (
-    part === undefined ||
-    part === null ||
-    part instanceof Date ||
-    /^(string|number|boolean)$/.test(typeof part)
-  );
+  return part === undefined || part === null || isDate(part) || /^(string|number|boolean)$/.test(typeof part);
 }
 
 /** What a stored text is a record of. */

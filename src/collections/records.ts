@@ -1,7 +1,7 @@
 import { type Awaitable, chain } from "../awaitable.ts";
 import { DatabaseError } from "../errors.ts";
 import type { TransactionCore } from "../store/core.ts";
-import { show } from "../store/options.ts";
+import { mapKeys, show } from "../store/options.ts";
 import type { WorkOptions } from "../store/progress.ts";
 import type { RangeOptions } from "../store/range-options.ts";
 import { AccessPath } from "./access-path.ts";
@@ -73,9 +73,9 @@ export class Records<C extends CollectionTypes> extends Queries<C["record"], C["
   /** Reads the records of many keys, in their order; undefined where there is none. */
   async getMany(keys: readonly C["key"][]): Promise<(C["record"] | undefined)[]> {
     this.#core.guardOpen();
-    if (!Array.isArray(keys))
-      throw new DatabaseError("KEY_INVALID", `getMany() takes an array of keys, got ${show(keys)}.`);
-    const rows = keys.map((key) => rowKey(this.#definition, primaryOfKey(this.#definition, key)));
+    const rows = mapKeys(keys, "getMany()", (key) =>
+      rowKey(this.#definition, primaryOfKey(this.#definition, key)),
+    );
     const place = await this.path.place();
     if (place === undefined) return rows.map(() => undefined);
     const texts = await this.#core.getMany(

@@ -1,4 +1,4 @@
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
 
 /**
  * What checks a record: a zod 4 schema, or any other that follows Standard Schema version 1
@@ -35,10 +35,27 @@ export interface RecordIssue {
 }
 
 const SHOWN = 5;
+/** Of an issue, or a key. */
+const SHOWN_CHARACTERS = 300;
 
-/** Checks a value. @returns the record, or what is wrong with the value */
+/**
+ * Checks a value.
+ *
+ * @returns the record, or what is wrong with the value
+ * @throws DatabaseError `COLLECTION_INVALID`; `RECORD_INVALID` where the value, or the schema, throws as it is read
+ */
 export function validate(schema: Schema, value: unknown, collection: string): object | RecordIssue[] {
-  const result = schema["~standard"].validate(value);
+  try {
+    return resultOf(schema["~standard"].validate(value), collection);
+  } catch (cause) {
+    throw unreadable("RECORD_INVALID", `A record of the collection ${JSON.stringify(collection)}`, cause);
+  }
+}
+
+function resultOf(
+  result: ReturnType<Schema["~standard"]["validate"]>,
+  collection: string,
+): object | RecordIssue[] {
   if (result instanceof Promise) {
     result.catch(() => undefined);
     throw new DatabaseError(
@@ -70,10 +87,11 @@ export function recordInvalid(
   key: unknown,
   issues: readonly RecordIssue[],
 ): DatabaseError {
-  const named = key === undefined ? "A record" : `The record ${JSON.stringify(key)}`;
+  const named =
+    key === undefined ? "A record" : `The record ${JSON.stringify(key)?.slice(0, SHOWN_CHARACTERS)}`;
   const lines = issues.slice(0, SHOWN).map(({ path, message }) => {
     const where = path.length === 0 ? "" : ` at ${path.join(".")}`;
-    return `${where}: ${message}`;
+    return `${where}: ${message}`.slice(0, SHOWN_CHARACTERS);
   });
   const more = issues.length > SHOWN ? ` (and ${issues.length - SHOWN} more)` : "";
   return new DatabaseError(

@@ -1,7 +1,7 @@
 import { type Awaitable, chain } from "../awaitable.ts";
 import type { Value } from "../engine/level.ts";
 import type { Write } from "../engine/write-set.ts";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
 import type { TransactionCore } from "../store/core.ts";
 import { show } from "../store/options.ts";
 import type { Definition, Index } from "./definition.ts";
@@ -227,9 +227,17 @@ export function changed(definition: Definition, record: object, change: unknown)
     );
   }
   if (typeof change === "object" && change !== null) {
-    // Undefined removes a field, which some schemas tell from a field that is undefined.
-    const fields = Object.entries({ ...record, ...change }).filter(([, value]) => value !== undefined);
-    return Object.fromEntries(fields);
+    try {
+      // Undefined removes a field, which some schemas tell from a field that is undefined.
+      const fields = Object.entries({ ...record, ...change }).filter(([, value]) => value !== undefined);
+      return Object.fromEntries(fields);
+    } catch (cause) {
+      throw unreadable(
+        "RECORD_INVALID",
+        `The patch of a record of ${JSON.stringify(definition.name)}`,
+        cause,
+      );
+    }
   }
   throw new DatabaseError(
     "RECORD_INVALID",

@@ -1,5 +1,5 @@
 import { DatabaseError } from "../errors.ts";
-import type { Logger } from "../migrations/migrate.ts";
+import type { Logger } from "../migrations/logger.ts";
 import { STORE_OPTIONS, type StoreOptions } from "../store/open-store.ts";
 import { checkCount, checkFunction, checkOptions, show } from "../store/options.ts";
 import type { Settings } from "./common/settings.ts";

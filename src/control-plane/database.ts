@@ -1,5 +1,5 @@
 import type { Awaitable } from "../awaitable.ts";
-import type { Logger } from "../migrations/migrate.ts";
+import { checkLogger, type Logger } from "../migrations/logger.ts";
 import { openStore } from "../store/open-store.ts";
 import { checkFunction } from "../store/options.ts";
 import { checkWork, type WorkOptions } from "../store/progress.ts";
@@ -194,17 +194,18 @@ export async function openDatabase(
   options: DatabaseOptions = {},
 ): Promise<Database> {
   const checked = checkDatabaseOptions(options);
+  const logger = checkLogger(options.logger);
   const lastUsed = new LastUsed({
     every: checked.settings.lastUsedEvery,
     readOnly: options.readOnly === true,
   });
   const store = await openStore(location, checked.store);
   try {
-    if (options.readOnly !== true) await prepare(store, checked.settings.now, options);
+    if (options.readOnly !== true) await prepare(store, checked.settings.now, { ...options, logger });
     // An index that is not there yet tells nothing.
     const mayHaveImported = await ImportedKeys.in(store).catch(() => true);
     const settings = { ...checked.settings, lastUsed, importedKeys: new ImportedKeys(mayHaveImported) };
-    return new Database(store, settings, checked, options.logger);
+    return new Database(store, settings, checked, logger);
   } catch (error) {
     await store.close();
     throw error;

@@ -65,7 +65,7 @@ export class Operations extends Lookups {
   }
 
   async saveUser(input: Owned<UserInput>): Promise<User> {
-    const given = readOnce(input, "users");
+    const given = readOwned(input, "users");
     return this.#of(given).users.save(given);
   }
 
@@ -80,7 +80,7 @@ export class Operations extends Lookups {
   }
 
   async saveNode(input: Owned<NodeInput>): Promise<Node> {
-    const given = readOnce(input, "nodes");
+    const given = readOwned(input, "nodes");
     return this.#of(given).nodes.save(given);
   }
 
@@ -95,7 +95,7 @@ export class Operations extends Lookups {
   }
 
   async saveNodeGroup(input: Owned<NodeGroupInput>): Promise<NodeGroup> {
-    const given = readOnce(input, "node_groups");
+    const given = readOwned(input, "node_groups");
     return this.#of(given).groups.save(given);
   }
 
@@ -105,7 +105,7 @@ export class Operations extends Lookups {
   }
 
   async saveNetworkPolicy(input: Owned<NetworkPolicyInput>): Promise<NetworkPolicy> {
-    const given = readOnce(input, "network_policies");
+    const given = readOwned(input, "network_policies");
     return this.#of(given).policies.save(given);
   }
 
@@ -147,7 +147,7 @@ export class Operations extends Lookups {
 
   /** Makes an API key. @returns the key, and its secret, which cannot be shown again */
   async createApiKey(input: Owned<ApiKeyInput>): Promise<NewApiKey> {
-    const { tenantId, ...key } = readOnce(input, "api_keys");
+    const { tenantId, ...key } = readOwned(input, "api_keys");
     return this.#of({ tenantId }).apiKeys.create(key);
   }
 
@@ -163,7 +163,7 @@ export class Operations extends Lookups {
 
   /** Adds an entry to the tenant's chain. One that is there already is refused, not replaced. */
   async saveAuditLog(input: Owned<AuditLogInput>): Promise<AuditLog> {
-    const { tenantId, ...entry } = readOnce(input, "audit_logs");
+    const { tenantId, ...entry } = readOwned(input, "audit_logs");
     return this.#of({ tenantId }).audit.append(entry);
   }
 
@@ -173,7 +173,7 @@ export class Operations extends Lookups {
   }
 
   async saveMetricsSnapshot(input: Owned<MetricsSnapshotInput>): Promise<MetricsSnapshot> {
-    const given = readOnce(input, "metrics_snapshots");
+    const given = readOwned(input, "metrics_snapshots");
     return this.#of(given).metrics.save(given);
   }
 
@@ -213,4 +213,10 @@ export class Operations extends Lookups {
 
 function isGlobal(input: { readonly tenantId?: string | undefined }): boolean {
   return input.tenantId === undefined || input.tenantId === GLOBAL;
+}
+
+/** Reads a record once that has to name its tenant. @throws DatabaseError `KEY_REQUIRED`, `RECORD_INVALID` */
+function readOwned<I extends object>(input: I, collection: string): I {
+  if (typeof input !== "object" || input === null) checkTenantId(undefined);
+  return readOnce(input, collection);
 }

@@ -211,8 +211,9 @@ export class CommitQueue {
     for (const key of group.purged) batch.del(key, this.#text);
     const commits = group.lastCommit > 0;
     if (commits) batch.put(...this.#options.commitRow(group.lastCommit), this.#text);
-    // Purged rows are out of reach: if a crash brings them back, they are purged again.
-    const options: { sync: boolean } = { sync: this.#options.sync && commits };
+    // Purges sync, too: the last of them removes the mark that others would be repeated by. Where LevelDB begins a new
+    // log between the two, a sync of that one leaves the deletes of the rows behind.
+    const options: { sync: boolean } = { sync: this.#options.sync };
     await batch.write(options);
     if (commits) this.#written = group.lastCommit;
     this.#readers.afterWrite(this.#written, group.structural);

@@ -27,6 +27,9 @@ const shared = globalThis as unknown as { [REGISTRY]?: Set<string> };
 shared[REGISTRY] ??= new Set();
 const openDirectories: Set<string> = shared[REGISTRY];
 
+/** Tokens of owners that let go and did not find their files. */
+const released = new Set<string>();
+
 interface Owner {
   readonly pid: number;
   readonly thread?: number | null;
@@ -66,6 +69,8 @@ export class DirectoryLock {
     const path = join(this.#directory, FILE);
     const owner = readOwner(path);
     if (typeof owner === "object" && owner.token === this.#token) rmSync(path, { force: true });
+    // The directory was renamed, or its lock file deleted: where it is now, it names an owner that has let go.
+    else released.add(this.#token);
   }
 }
 
@@ -141,6 +146,7 @@ function newToken(): string {
 }
 
 function isAlive(owner: Owner): boolean {
+  if (released.has(owner.token)) return false;
   if (owner.started !== null) {
     const seen = lookUp(owner.thread == null ? `${owner.pid}` : `${owner.pid}/task/${owner.thread}`);
     if (seen !== undefined) return seen.started === owner.started;

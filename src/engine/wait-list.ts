@@ -102,3 +102,12 @@ export function abortError(signal: AbortSignal): DatabaseError {
     { cause: signal.reason },
   );
 }
+
+/** The error of a call that is one too many. */
+export function busyError(limit: number): DatabaseError {
+  return new DatabaseError(
+    "STORE_BUSY",
+    `${limit} calls are under way or wait, which is as many as maxOpen allows. Nothing was done: await earlier calls before you make further ones.`,
+    { details: { limit } },
+  );
+}

@@ -11,6 +11,7 @@ import { type Key, MAX_DEPTH, PAD } from "./encode.ts";
  * @throws DatabaseError `DATA_CORRUPT` where the string is no encoded key
  */
 export function decodeKey(encoded: string, start = 0): Key {
+  if (typeof encoded !== "string" || typeof start !== "number") throw corrupt(`a ${typeof encoded}`);
   const letter = encoded.charCodeAt(start);
   if (letter === 74) return encoded.slice(start + 1); // J
   if (letter !== 75) return decodeScalar(encoded, start, encoded.length); // K

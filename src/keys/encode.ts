@@ -17,7 +17,7 @@
  * take the letter that charwise reserves for them. No encoded key starts with "!", which marks a sublevel.
  */
 import charwise from "charwise";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
 
 /**
  * What a bucket's rows are found by: a string, number, boolean, null, Date, or an array of these (a tuple, nested
@@ -58,7 +58,7 @@ export function encodeKey(key: Key): string {
 /** As {@link encodeKey}, for bounds and prefixes, where the empty string is allowed: it sorts before every string. */
 export function encodeBound(key: Key): string {
   return withinLimit(
-    typeof key === "string" ? `J${wellFormed(key, "key")}` : encodeNested(key, "key", 0),
+    typeof key === "string" ? `J${wellFormed(key, "key")}` : encodeForeign(key, "key"),
     "key",
   );
 }
@@ -88,7 +88,7 @@ export function withinLimit(encoded: string, what: string, of?: string): string 
 export function encodePart(part: unknown, what: string, of?: string): string {
   // Plain text and integers are most parts.
   if (isPlainText(part)) return `J${part}`;
-  return isPositiveInteger(part) ? encodePositiveInteger(part) : encodeNested(part, spell(what, of), 0);
+  return isPositiveInteger(part) ? encodePositiveInteger(part) : encodeForeign(part, spell(what, of));
 }
 
 function spell(what: string, of: string | undefined): string {
@@ -98,6 +98,15 @@ function spell(what: string, of: string | undefined): string {
 /** Writes the text of a string that stands alone as it stands in a tuple. */
 export function escapeText(text: string): string {
   return ESCAPABLE.test(text) ? text.replace(ESCAPED, escapeUnit) : text;
+}
+
+function encodeForeign(part: unknown, path: string): string {
+  try {
+    return encodeNested(part, path, 0);
+  } catch (cause) {
+    // A proxy may throw when it is read, and what passes for a Date may be none.
+    throw unreadable("KEY_INVALID", `The ${path}`, cause);
+  }
 }
 
 function encodeNested(part: unknown, path: string, depth: number): string {

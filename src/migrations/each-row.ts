@@ -1,10 +1,11 @@
 import { allRows, CHUNK_LENGTH, MAX_CHUNK } from "../engine/reader.ts";
+import { DatabaseError } from "../errors.ts";
 import { keysWithin } from "../keys/bounds.ts";
 import { decodeKey } from "../keys/decode.ts";
 import type { Key } from "../keys/encode.ts";
 import type { Bucket } from "../store/bucket.ts";
 import { findBucket } from "../store/catalog.ts";
-import { checkCount, checkFunction, checkOptions } from "../store/options.ts";
+import { checkCount, checkFunction, checkOptions, isArray, show } from "../store/options.ts";
 import type { Transaction } from "../store/transaction.ts";
 import { codecOf } from "../store/values.ts";
 import type { Batch, BatchedStep } from "./step.ts";
@@ -43,8 +44,17 @@ export function eachRow<V = unknown, K extends Key = Key>(
   checkOptions(options, ["size", "affects"], "eachRow()");
   const size = options.size ?? MAX_CHUNK;
   checkCount(size, 1, "The option size");
+  const affects = options.affects ?? [];
+  if (!isArray(affects))
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The option affects is ${show(affects)}. Pass an array of names.`,
+    );
   return {
-    affects: [bucket, ...(options.affects ?? [])],
+    affects: Array.from(
+      { length: affects.length + 1 },
+      (_, i) => (i === 0 ? bucket : affects[i - 1]) as string,
+    ),
     count: async (tx) => (await (await tx.bucket(bucket))?.count()) ?? 0,
     run: (tx, cursor) => runBatch(tx, bucket, change as never, { after: cursor as string | undefined, size }),
   };

@@ -3,15 +3,10 @@ import { resolve } from "node:path";
 import { DatabaseError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { type History, readHistory, writeBackup } from "./history.ts";
+import type { Logger } from "./logger.ts";
 import { type PlannedStep, planSteps } from "./plan.ts";
 import { type MigrationProgress, runStep } from "./run-step.ts";
 import type { Migration } from "./step.ts";
-
-/** What a logger needs to have: `console` and pino do. */
-export interface Logger {
-  info(message: string): void;
-  error(message: string): void;
-}
 
 /** Options of {@link Migrations.migrate}. */
 export interface MigrateOptions {

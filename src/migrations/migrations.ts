@@ -1,8 +1,8 @@
-import { DatabaseError } from "../errors.ts";
-import { checkBoolean, checkFunction, checkOptions, checkSignal, show } from "../store/options.ts";
-import type { Store } from "../store/store.ts";
+import { checkBoolean, checkFunction, checkOptions, checkSignal } from "../store/options.ts";
+import { checkStore, type Store } from "../store/store.ts";
 import { type DryRunOptions, type DryRunStep, dryRun } from "./dry-run.ts";
 import { type AppliedMigration, type RunningMigration, readHistory } from "./history.ts";
+import { checkLogger } from "./logger.ts";
 import { type MigrateOptions, type MigrateReport, migrate } from "./migrate.ts";
 import { checkList, type Migration } from "./step.ts";
 
@@ -40,18 +40,13 @@ export class Migrations {
    * `ABORTED`, `OPTION_INVALID`
    */
   async migrate(store: Store, options: MigrateOptions = {}): Promise<MigrateReport> {
+    checkStore(store, "migrate()");
     checkOptions(options, ["to", "backup", "logger", "signal", "onProgress"], "migrate()");
-    checkSignal(options.signal);
-    if (options.onProgress !== undefined) checkFunction(options.onProgress, "onProgress");
-    if (typeof options.backup !== "string") checkBoolean(options.backup, "The option backup");
-    const { logger } = options;
-    if (logger !== undefined && (typeof logger?.info !== "function" || typeof logger.error !== "function")) {
-      throw new DatabaseError(
-        "OPTION_INVALID",
-        `The option logger is ${show(logger)}. Pass an object with the methods info and error, as console.`,
-      );
-    }
-    return migrate(store, this.#list, options);
+    const given = { ...options };
+    checkSignal(given.signal);
+    if (given.onProgress !== undefined) checkFunction(given.onProgress, "onProgress");
+    if (typeof given.backup !== "string") checkBoolean(given.backup, "The option backup");
+    return migrate(store, this.#list, { ...given, logger: checkLogger(given.logger) });
   }
 
   /**
@@ -62,6 +57,7 @@ export class Migrations {
    * @throws DatabaseError as {@link migrate}, but for what steps throw
    */
   async dryRun(store: Store, options: DryRunOptions = {}): Promise<DryRunStep[]> {
+    checkStore(store, "dryRun()");
     checkOptions(options, ["to", "signal"], "dryRun()");
     checkSignal(options.signal);
     return dryRun(store, this.#list, options);
@@ -69,6 +65,7 @@ export class Migrations {
 
   /** Where a store stands. It only reads, and refuses nothing. */
   async status(store: Store): Promise<MigrationStatus> {
+    checkStore(store, "status()");
     const { version, applied, running } = await store.view(readHistory);
     const pending = this.#list
       .filter((migration) => migration.version > version)

@@ -1,6 +1,6 @@
 import type { Awaitable } from "../awaitable.ts";
-import { DatabaseError } from "../errors.ts";
-import { checkOptions, show } from "../store/options.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
+import { checkOptions, isArray, show } from "../store/options.ts";
 import type { Transaction } from "../store/transaction.ts";
 
 /** How a migration changes the store: at once, in one transaction, or batch by batch. */
@@ -49,8 +49,15 @@ const OPTIONS = ["version", "description", "up", "down"];
  * neither functions nor batched
  */
 export function checkList(list: readonly Migration[]): readonly Migration[] {
-  if (!Array.isArray(list)) throw invalid(`The list of migrations is ${show(list)}. Pass an array.`);
-  return Object.freeze(list.map((migration, i) => checkMigration(migration, i + 1)));
+  if (!isArray(list)) throw invalid(`The list of migrations is ${show(list)}. Pass an array.`);
+  const checked: Migration[] = [];
+  try {
+    // Not the list's own `map`: what that gives need not be migrations.
+    for (let i = 0; i < list.length; i++) checked.push(checkMigration(list[i] as Migration, i + 1));
+  } catch (cause) {
+    throw unreadable("MIGRATION_INVALID", "The list of migrations", cause);
+  }
+  return Object.freeze(checked);
 }
 
 function checkMigration(migration: Migration, expected: number): Migration {

@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type { Awaitable } from "../awaitable.ts";
 import type { CommitQueue } from "../engine/commit-queue.ts";
-import type { WriteSet } from "../engine/write-set.ts";
+import { WriteSet } from "../engine/write-set.ts";
 import { runScoped } from "./nesting.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Writers } from "./writers.ts";
@@ -9,7 +9,7 @@ import type { Writers } from "./writers.ts";
 /** One `batch()` call. */
 interface Member {
   /** Runs its callback, over the writes of the members before it. */
-  run(earlier: readonly WriteSet[]): Promise<Transaction>;
+  run(earlier: WriteSet, ahead: number): Promise<Transaction>;
   /** Tells the caller that its writes are sealed, and how to wait for them. */
   sealed(complete: () => Promise<void>): void;
   failed(error: unknown): void;
@@ -32,8 +32,8 @@ export class Batcher {
   /** @returns what the callback returned, once its writes are durable */
   async add<T>(fn: (tx: Transaction) => Awaitable<T>): Promise<T> {
     let result!: T;
-    const run = async (earlier: readonly WriteSet[]) => {
-      const transaction = this.#writers.begin(undefined, earlier);
+    const run = async (earlier: WriteSet, ahead: number) => {
+      const transaction = this.#writers.begin(undefined, earlier, ahead);
       try {
         transaction.core.guardOpen();
         result = await runScoped(this.#owner, fn, transaction);
@@ -57,14 +57,18 @@ export class Batcher {
     const members = this.#members;
     this.#members = [];
     const ready: { member: Member; transaction: Transaction }[] = [];
-    /** The writes of the members so far, the latest first. One that fails leaves nothing behind. */
-    const earlier: WriteSet[] = [];
+    // The writes of the members so far, in one: a member must not cost more the more came before it. One that fails
+    // leaves nothing behind.
+    const earlier = new WriteSet();
+    let ahead = 0;
     for (const member of members) {
       try {
-        const transaction = await member.run(earlier.slice());
+        const transaction = await member.run(earlier, ahead);
         ready.push({ member, transaction });
         const { writes } = transaction.core;
-        if (writes !== undefined && writes.size > 0) earlier.unshift(writes);
+        if (writes === undefined || writes.size === 0) continue;
+        earlier.absorb(writes);
+        ahead++;
       } catch (error) {
         member.failed(error);
       }

@@ -11,7 +11,7 @@ import { bucketNames, findBucket } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { Cursor } from "./cursor.ts";
 import { MAX_NAME_BYTES } from "./names.ts";
-import { checkFunction, show } from "./options.ts";
+import { checkFunction, mapKeys } from "./options.ts";
 import { Range } from "./range.ts";
 import { type RangeOptions, toRowRange } from "./range-options.ts";
 import { readSequence, writeSequence } from "./sequence.ts";
@@ -66,9 +66,7 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
   /** Reads the values of many keys, in their order; undefined where there is none. */
   async getMany(keys: readonly K[]): Promise<(V | undefined)[]> {
     this.guard();
-    if (!Array.isArray(keys))
-      throw new DatabaseError("KEY_INVALID", `getMany() takes an array of keys, got ${show(keys)}.`);
-    const wholeKeys = keys.map((key) => this.#prefix + encodeKey(key));
+    const wholeKeys = mapKeys(keys, "getMany()", (key) => this.#prefix + encodeKey(key));
     const values = await this.core.getMany(wholeKeys, this.#codec.format);
     this.guard();
     return values.map((value, i) => this.#decode(wholeKeys[i] as string, value));

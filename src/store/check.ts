@@ -1,6 +1,8 @@
 import type { Value } from "../engine/level.ts";
+import { verifyFiles } from "../engine/leveldb/verify-files.ts";
 import { MAX_CHUNK } from "../engine/reader.ts";
 import type { Memo } from "../engine/readers.ts";
+import { DatabaseError } from "../errors.ts";
 import { successor } from "../keys/bounds.ts";
 import { decodeKey } from "../keys/decode.ts";
 import { encodeKey } from "../keys/encode.ts";
@@ -23,8 +25,10 @@ export type CheckOptions = WorkOptions;
 
 /** Something that does not fit. */
 export interface CheckProblem {
-  /** The sublevel's prefix and the encoded key, as the engine holds them. */
+  /** The sublevel's prefix and the encoded key, as the engine holds them; "" for a data file. */
   readonly row: string;
+  /** The data file that is damaged, by its name in the store's directory. */
+  readonly file?: string;
   readonly message: string;
 }
 
@@ -45,13 +49,34 @@ const REPORTED = 100;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Walks every row in slices, each at the last commit, so that no snapshot is held for long.
+ * Verifies the data files, then walks every row in slices, each at the last commit, so that no snapshot is held for
+ * long.
  *
- * @throws DatabaseError `ABORTED`, `STORE_DAMAGED` where a file cannot be read
+ * @param directory where the data files lie; undefined for an engine that has none
+ * @throws DatabaseError `ABORTED`, `STORE_DAMAGED` where a row cannot be read though no file is found to be damaged
  */
-export async function check(transactions: Transactions, options: CheckOptions): Promise<CheckReport> {
+export async function check(
+  transactions: Transactions,
+  directory: string | undefined,
+  options: CheckOptions,
+): Promise<CheckReport> {
   checkWork(options, "check()");
   const checker = new Checker();
+  if (directory !== undefined) {
+    const damages = await verifyFiles(directory, () => report(options, 0));
+    for (const damage of damages) checker.damage(damage);
+  }
+  try {
+    await walk(transactions, checker, options);
+  } catch (error) {
+    // What keeps the walk from going on is already told.
+    const isTold = error instanceof DatabaseError && error.code === "STORE_DAMAGED" && checker.isDamaged;
+    if (!isTold) throw error;
+  }
+  return checker.report();
+}
+
+async function walk(transactions: Transactions, checker: Checker, options: CheckOptions): Promise<void> {
   for (let from: string | undefined = ALL_ROWS.from; from !== undefined; ) {
     const lease = await transactions.lease(options.signal);
     const core = transactions.reader(lease);
@@ -64,11 +89,12 @@ export async function check(transactions: Transactions, options: CheckOptions): 
     }
     report(options, checker.rows);
   }
-  return checker.report();
 }
 
 class Checker {
   rows = 0;
+  /** Whether a data file is damaged. */
+  isDamaged = false;
   #memo: Memo | undefined;
   /** Buckets by their sublevels' prefixes. */
   #buckets = new Map<string, BucketRecord>();
@@ -156,10 +182,19 @@ class Checker {
     return undefined;
   }
 
+  /** Notes a data file that is damaged. */
+  damage({ message, details }: DatabaseError): void {
+    this.isDamaged = true;
+    this.#note({ row: "", file: String(details?.["file"]), message });
+  }
+
   #problem(row: string, message: string): void {
+    this.#note({ row, message: `${JSON.stringify(row)} ${message}` });
+  }
+
+  #note(problem: CheckProblem): void {
     this.#problemCount++;
-    if (this.#problems.length < REPORTED)
-      this.#problems.push({ row, message: `${JSON.stringify(row)} ${message}` });
+    if (this.#problems.length < REPORTED) this.#problems.push(problem);
   }
 
   report(): CheckReport {

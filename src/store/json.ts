@@ -1,5 +1,4 @@
-import { DatabaseError } from "../errors.ts";
-import { show } from "./options.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
 
 const MAX_DEPTH = 500;
 
@@ -35,11 +34,7 @@ export function toJson(value: unknown, absent?: AbsentFields): string {
     flaw = findFlaw(value, 0, findings);
     if (flaw === undefined) text = findings.negativeZero ? writeExactly(value) : JSON.stringify(value);
   } catch (cause) {
-    throw new DatabaseError(
-      "VALUE_INVALID",
-      `The value could not be read: ${show(cause)}. Pass plain data.`,
-      { cause },
-    );
+    throw unreadable("VALUE_INVALID", "The value", cause);
   }
   if (flaw === undefined && text !== undefined) return text;
   const where =

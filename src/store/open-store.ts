@@ -2,6 +2,7 @@ import { openEngine } from "../engine/engine.ts";
 import { openError } from "../engine/engine-errors.ts";
 import { ExclusiveReaders } from "../engine/exclusive-readers.ts";
 import type { AnyLevel } from "../engine/level.ts";
+import type { Verify } from "../engine/leveldb/preflight.ts";
 import { SnapshotReaders } from "../engine/snapshot-readers.ts";
 import { DatabaseError } from "../errors.ts";
 import { checkBoolean, checkCount, checkOptions, show } from "./options.ts";
@@ -23,8 +24,18 @@ export interface StoreOptions {
   readonly lockTimeout?: number | undefined;
   /** How many commits readers may hold at a time; a further view waits. 32 by default. */
   readonly maxSnapshots?: number | undefined;
+  /**
+   * How many calls and transactions may be under way at a time, those that wait among them; a further one is refused
+   * with `STORE_BUSY`. 16384 by default. Cost: each that waits holds some 2 KB, and what its callback holds.
+   */
+  readonly maxOpen?: number | undefined;
   /** How long a view may read after a later commit, in milliseconds; then it fails with `TX_EXPIRED`. 300000 by default. */
   readonly maxTransactionAge?: number | undefined;
+  /**
+   * Whose checksums are verified before a directory is opened: "changed" (the default): of files that are not as they
+   * were when they were last known to be sound; "always": of all, which reads everything; "never": of none.
+   */
+  readonly verify?: Verify | undefined;
 }
 
 /** The names of the options. */
@@ -33,12 +44,15 @@ export const STORE_OPTIONS: readonly string[] = [
   "readOnly",
   "durability",
   "lockTimeout",
+  "maxOpen",
   "maxSnapshots",
   "maxTransactionAge",
+  "verify",
 ];
 
 /**
- * Opens a store. Cost: it reads no rows.
+ * Opens a store. Cost: it reads no rows, but verifies the files that changed since the store was closed in good order:
+ * none, or after a crash those written since.
  *
  * @param location a directory, or an abstract-level 3 database, open or not; one that was open stays open when the
  * store closes
@@ -49,7 +63,8 @@ export const STORE_OPTIONS: readonly string[] = [
 export async function openStore(location: string | AnyLevel, options: StoreOptions = {}): Promise<Store> {
   const settings = checkStoreOptions(options);
   const create = settings.createIfMissing && !settings.readOnly;
-  const engine = await openEngine(location, { createIfMissing: create, lockTimeout: settings.lockTimeout });
+  const { lockTimeout, readOnly, verify } = settings;
+  const engine = await openEngine(location, { createIfMissing: create, lockTimeout, readOnly, verify });
   try {
     const commit = await openFormat(engine, { create });
     const readers = engine.manifest.snapshots
@@ -69,8 +84,10 @@ function checkStoreOptions(options: StoreOptions) {
     readOnly: options.readOnly ?? false,
     durability: options.durability ?? "durable",
     lockTimeout: options.lockTimeout ?? 0,
+    maxOpen: options.maxOpen ?? 16_384,
     maxSnapshots: options.maxSnapshots ?? 32,
     maxTransactionAge: options.maxTransactionAge ?? 300_000,
+    verify: options.verify ?? "changed",
   } as const;
   checkBoolean(settings.createIfMissing, "The option createIfMissing");
   checkBoolean(settings.readOnly, "The option readOnly");
@@ -81,7 +98,14 @@ function checkStoreOptions(options: StoreOptions) {
     );
   }
   checkCount(settings.lockTimeout, 0, "The option lockTimeout");
+  checkCount(settings.maxOpen, 1, "The option maxOpen");
   checkCount(settings.maxSnapshots, 1, "The option maxSnapshots");
   checkCount(settings.maxTransactionAge, 1, "The option maxTransactionAge");
+  if (!["changed", "always", "never"].includes(settings.verify)) {
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The option verify is ${show(settings.verify)}. Pass "changed", "always" or "never".`,
+    );
+  }
   return settings;
 }

@@ -1,11 +1,21 @@
-import { DatabaseError } from "../errors.ts";
+import { isDate } from "node:util/types";
+import { DatabaseError, unreadable } from "../errors.ts";
+
+/** Characters of a value, and of an error's message, that a message shows at the most. */
+const SHOWN = 80;
+const SHOWN_OF_ERROR = 1000;
 
 /** Any value, as messages show it: never throws, never long. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
-  if (value instanceof Error) return value.message;
-  if (typeof value === "object" && value !== null) return Object.prototype.toString.call(value);
-  return typeof value === "function" ? "a function" : String(value);
+  try {
+    if (typeof value === "string") return JSON.stringify(value.slice(0, SHOWN));
+    if (value instanceof Error) return String(value.message).slice(0, SHOWN_OF_ERROR);
+    if (typeof value === "object" && value !== null)
+      return Object.prototype.toString.call(value).slice(0, SHOWN);
+    return typeof value === "function" ? "a function" : String(value).slice(0, SHOWN);
+  } catch {
+    return "something that cannot be read";
+  }
 }
 
 /**
@@ -21,12 +31,67 @@ export function checkOptions(options: unknown, known: readonly string[], of: str
       `The options of ${of} are ${show(options)}. Pass an object, or nothing.`,
     );
   }
-  for (const name of Object.keys(options)) {
+  for (const name of namesOf(options, known, of)) {
     if (known.includes(name)) continue;
     throw new DatabaseError(
       "OPTION_INVALID",
-      `${of} has no option ${JSON.stringify(name)}. It has: ${known.join(", ")}.`,
+      `${of} has no option ${show(name)}. It has: ${known.join(", ")}.`,
     );
+  }
+}
+
+/** The names of the options that are set. Each known one is read once: one that throws does so here. */
+function namesOf(options: object, known: readonly string[], of: string): string[] {
+  try {
+    for (const name of known) Reflect.get(options, name);
+    return Object.keys(options);
+  } catch (cause) {
+    throw unreadable("OPTION_INVALID", `The options of ${of}`, cause);
+  }
+}
+
+/** As `instanceof`, which throws for a revoked proxy. */
+export function isInstance<T>(value: unknown, of: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof of;
+  } catch {
+    return false;
+  }
+}
+
+/** As `Array.isArray`, which throws for a revoked proxy; for one that does not let its length be read, too. */
+export function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value) && typeof value.length === "number";
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Calls a function with each key of a list, in order. The list's own `map` and iterator are not asked.
+ *
+ * @param of the call that takes the keys
+ * @throws DatabaseError `KEY_INVALID` for what is no array, or cannot be read, and what the function throws
+ */
+export function mapKeys<K, T>(keys: readonly K[], of: string, fn: (key: K) => T): T[] {
+  try {
+    if (!Array.isArray(keys))
+      throw new DatabaseError("KEY_INVALID", `${of} takes an array of keys, got ${show(keys)}.`);
+    const results: T[] = [];
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
+      // An array may have four thousand million of them.
+      if (key === undefined && !(i in keys))
+        throw new DatabaseError(
+          "KEY_INVALID",
+          `The keys of ${of} have a hole at ${i}. Pass an array without.`,
+        );
+      results.push(fn(key as K));
+    }
+    return results;
+  } catch (cause) {
+    throw unreadable("KEY_INVALID", `The keys of ${of}`, cause);
   }
 }
 
@@ -39,7 +104,9 @@ export function checkCount(value: unknown, least: number, name: string): asserts
 
 /** @throws DatabaseError `OPTION_INVALID` where the value is no date */
 export function checkDate(value: unknown, name: string): Date {
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
+  // A copy of its own: the date's methods may be the caller's.
+  const time = isDate(value) ? Date.prototype.getTime.call(value) : Number.NaN;
+  if (!Number.isNaN(time)) return new Date(time);
   throw new DatabaseError("OPTION_INVALID", `${name} is ${show(value)}. Pass a valid Date.`);
 }
 
@@ -51,8 +118,17 @@ export function checkBoolean(value: unknown, name: string): void {
 
 /** @throws DatabaseError `OPTION_INVALID` where the value is neither undefined nor an AbortSignal */
 export function checkSignal(signal: unknown): void {
-  if (signal === undefined || signal instanceof AbortSignal) return;
+  if (signal === undefined || isSignal(signal)) return;
   throw new DatabaseError("OPTION_INVALID", "The option signal is no AbortSignal.");
+}
+
+function isSignal(signal: unknown): boolean {
+  try {
+    // What only inherits from a signal cannot be asked.
+    return signal instanceof AbortSignal && typeof signal.aborted === "boolean";
+  } catch {
+    return false;
+  }
 }
 
 /** @throws DatabaseError `OPTION_INVALID` where the value is no function */

@@ -17,15 +17,19 @@ export interface WorkOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** @throws DatabaseError `OPTION_INVALID` */
-export function checkWork(options: WorkOptions, of: string): void {
+/** @returns a copy that stays as it was checked @throws DatabaseError `OPTION_INVALID` */
+export function checkWork(options: WorkOptions, of: string): WorkOptions {
   checkOptions(options, ["signal", "onProgress"], of);
-  checkSignal(options.signal);
-  if (options.onProgress !== undefined) checkFunction(options.onProgress, "onProgress");
+  const { signal, onProgress } = options ?? {};
+  checkSignal(signal);
+  if (onProgress !== undefined) checkFunction(onProgress, "onProgress");
+  return { signal, onProgress };
 }
 
 /** Tells how far the work is, and stops it where that is wanted. @throws DatabaseError `ABORTED` */
 export function report(options: WorkOptions, done: number, total?: number): void {
-  options.onProgress?.({ done, total });
+  const { onProgress } = options;
+  // Asked anew: an option that is read again may be another by now.
+  if (typeof onProgress === "function") onProgress({ done, total });
   if (options.signal?.aborted) throw abortError(options.signal);
 }

@@ -1,4 +1,5 @@
 import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
+import { unreadable } from "../errors.ts";
 import { ALL_KEYS, type Interval, type KeyBounds, toInterval } from "../keys/bounds.ts";
 import type { Key } from "../keys/encode.ts";
 import { checkBoolean, checkCount, checkOptions } from "./options.ts";
@@ -27,22 +28,30 @@ export function toRowRange(
   want: { keys: boolean; values: boolean },
   intervalOf: (bounds: KeyBounds) => Interval = toInterval,
 ): RowRange {
-  const limit = options?.limit ?? Number.POSITIVE_INFINITY;
-  let interval = ALL_KEYS;
-  if (options !== undefined) {
-    checkOptions(options, KNOWN, "A range");
-    checkBoolean(options.reverse, "The option reverse");
-    if (limit !== Number.POSITIVE_INFINITY) checkCount(limit, 0, "The option limit");
-    interval = intervalOf(options);
-  }
+  const { interval, reverse, limit } = options === undefined ? ALL : readOptions(options, intervalOf);
   return {
     from: prefix + interval.from,
     to: prefix + interval.to,
-    reverse: options?.reverse === true,
+    reverse,
     limit,
     keys: want.keys,
     values: want.values,
     format: codec.format,
     firstChunk: MAX_CHUNK,
   };
+}
+
+const ALL = { interval: ALL_KEYS, reverse: false, limit: Number.POSITIVE_INFINITY };
+
+function readOptions(options: RangeOptions, intervalOf: (bounds: KeyBounds) => Interval): typeof ALL {
+  checkOptions(options, KNOWN, "A range");
+  try {
+    const { reverse } = options;
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    checkBoolean(reverse, "The option reverse");
+    checkCount(limit, 0, "The option limit");
+    return { interval: intervalOf(options), reverse: reverse === true, limit };
+  } catch (cause) {
+    throw unreadable("OPTION_INVALID", "The options of a range", cause);
+  }
 }

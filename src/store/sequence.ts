@@ -2,6 +2,7 @@ import { type Awaitable, chain } from "../awaitable.ts";
 import { DatabaseError } from "../errors.ts";
 import type { BucketState } from "./bucket-state.ts";
 import type { TransactionCore } from "./core.ts";
+import { show } from "./options.ts";
 import { sequenceKey } from "./system.ts";
 
 /** A bucket's sequence; 0 where it was never set. */
@@ -16,7 +17,7 @@ export function writeSequence(core: TransactionCore, bucket: BucketState, sequen
   if (!Number.isSafeInteger(sequence) || sequence < 0 || Object.is(sequence, -0)) {
     throw new DatabaseError(
       "SEQUENCE_INVALID",
-      `A sequence is an integer from 0 to ${Number.MAX_SAFE_INTEGER}, got ${String(sequence)}.`,
+      `A sequence is an integer from 0 to ${Number.MAX_SAFE_INTEGER}, got ${show(sequence)}.`,
     );
   }
   core.set(sequenceKey(bucket.record.id), String(sequence));

@@ -7,7 +7,7 @@ import { type BackupOptions, type BackupReport, backup } from "./backup.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
 import { type CompactOptions, compact } from "./compact.ts";
 import { refuseNested } from "./nesting.ts";
-import { checkBoolean, checkFunction, checkOptions, checkSignal } from "./options.ts";
+import { checkBoolean, checkFunction, checkOptions, checkSignal, show } from "./options.ts";
 import type { Transaction } from "./transaction.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -59,7 +59,7 @@ export class Store implements AsyncDisposable {
   constructor(
     engine: Engine,
     readers: Readers,
-    settings: { durability: Durability; readOnly: boolean; commit: number },
+    settings: { durability: Durability; readOnly: boolean; commit: number; maxOpen: number },
   ) {
     this.#engine = engine;
     this.#readers = readers;
@@ -74,8 +74,8 @@ export class Store implements AsyncDisposable {
    *
    * @param fn gets the transaction, valid until what it returns is settled
    * @returns what the callback returned, once the commit is durable
-   * @throws what the callback threw; DatabaseError `ABORTED`, `TX_NESTED` within another update, `STORE_CLOSED`,
-   * `STORE_READ_ONLY`, `STORE_FAILED`
+   * @throws what the callback threw; DatabaseError `ABORTED`, `TX_NESTED` within another update, `STORE_BUSY` where
+   * `maxOpen` calls are under way, `STORE_CLOSED`, `STORE_READ_ONLY`, `STORE_FAILED`
    */
   async update<T>(fn: (tx: Transaction) => Awaitable<T>, options?: TransactionOptions): Promise<T> {
     this.#guard(true);
@@ -88,7 +88,7 @@ export class Store implements AsyncDisposable {
    *
    * @param fn gets the transaction, valid until what it returns is settled
    * @returns what the callback returned
-   * @throws what the callback threw; DatabaseError `ABORTED`, `STORE_CLOSED`, `STORE_FAILED`; later `TX_EXPIRED` from
+   * @throws what the callback threw; DatabaseError `ABORTED`, `STORE_BUSY`, `STORE_CLOSED`, `STORE_FAILED`; later `TX_EXPIRED` from
    * its reads where it outstays `maxTransactionAge`
    */
   async view<T>(fn: (tx: Transaction) => Awaitable<T>, options?: TransactionOptions): Promise<T> {
@@ -114,16 +114,23 @@ export class Store implements AsyncDisposable {
    * @throws DatabaseError as {@link update} and {@link view}
    */
   async begin(options: BeginOptions = {}): Promise<Transaction> {
-    this.#guard(options?.writable === true);
+    this.#guard(false);
     checkOptions(options, ["writable", "signal"], "begin()");
-    checkBoolean(options.writable, "The option writable");
-    checkSignal(options.signal);
-    return this.#transactions.begin(options.writable === true, options.signal);
+    const { writable, signal } = options;
+    checkBoolean(writable, "The option writable");
+    checkSignal(signal);
+    this.#guard(writable === true);
+    return this.#transactions.begin(writable === true, signal);
   }
 
   /** The directory in which the store lies, as an absolute path; undefined where its engine has none. */
   get directory(): string | undefined {
     return this.#engine.directory;
+  }
+
+  /** @internal Whether a value is a store, and not only looks like one. */
+  static isStore(value: unknown): value is Store {
+    return typeof value === "object" && value !== null && #engine in value;
   }
 
   /** @internal Refuses a call of long work that comes from within a callback, or that cannot write. */
@@ -158,11 +165,11 @@ export class Store implements AsyncDisposable {
   }
 
   /**
-   * Walks every row and compares it with what the store knows of its buckets, while work goes on. Cost: it reads
-   * everything, in bounded memory.
+   * Verifies the checksums of the data files, then walks every row and compares it with what the store knows of its
+   * buckets, while work goes on. Cost: it reads everything, in bounded memory.
    */
   check(options: CheckOptions = {}): Promise<CheckReport> {
-    return this.#maintain(false, () => check(this.#transactions, options));
+    return this.#maintain(false, () => check(this.#transactions, this.#engine.directory, options));
   }
 
   /** Gives the space of deleted rows back, bucket by bucket. Cost: it rewrites what is on disk. */
@@ -199,7 +206,9 @@ export class Store implements AsyncDisposable {
    */
   async close(): Promise<void> {
     refuseNested(this.#transactions);
-    this.#closing ??= this.#transactions.close().then(() => this.#engine.close());
+    this.#closing ??= this.#transactions
+      .close()
+      .then(() => this.#engine.close(this.#transactions.queue.failure === undefined));
     return this.#closing;
   }
 
@@ -226,4 +235,13 @@ function checkCall(
   checkOptions(options, ["signal"], of);
   checkSignal(options?.signal);
   return options?.signal;
+}
+
+/** @param of the call that takes a store @throws DatabaseError `OPTION_INVALID` for what is none */
+export function checkStore(store: unknown, of: string): asserts store is Store {
+  if (Store.isStore(store)) return;
+  throw new DatabaseError(
+    "OPTION_INVALID",
+    `${of} takes a store, as openStore() gives it, got ${show(store)}.`,
+  );
 }

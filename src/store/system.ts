@@ -22,7 +22,7 @@ import { encodeKey } from "../keys/encode.ts";
  *
  * A bucket's own rows stand under its prefix, followed by the encoded key: see names.ts and keys/encode.ts.
  */
-const FORMAT = 1;
+export const FORMAT = 1;
 
 export const FORMAT_KEY = "!~store!Jformat";
 export const COMMIT_KEY = "!~store!Jcommit";

@@ -6,7 +6,7 @@ import { findBucket, moveBucket, refuseValue } from "./catalog.ts";
 import type { TransactionCore } from "./core.ts";
 import { Cursor } from "./cursor.ts";
 import { checkName } from "./names.ts";
-import { checkFunction } from "./options.ts";
+import { checkFunction, isInstance } from "./options.ts";
 import { codecOf, type ValueCodec } from "./values.ts";
 
 /** How a hand-driven transaction ends. */
@@ -99,7 +99,7 @@ export class Transaction extends BucketParent implements AsyncDisposable {
 
   #place(bucket: BucketParent | undefined): BucketState {
     if (bucket === undefined || bucket === null) return this.state;
-    if (!(bucket instanceof BucketParent) || bucket.core !== this.core) {
+    if (!isInstance(bucket, BucketParent) || bucket.core !== this.core) {
       throw new DatabaseError(
         "STORE_DIFFERENT",
         "The bucket belongs to another store or transaction. Open it in this one.",

@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { MaintainedLevel } from "../engine/manifest.ts";
 import type { Lease, Memo, Readers } from "../engine/readers.ts";
 import { EngineSource, type Source } from "../engine/source.ts";
-import { abortError, WaitList } from "../engine/wait-list.ts";
+import { abortError, busyError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
 import { Batcher } from "./batcher.ts";
@@ -22,6 +22,8 @@ export interface TransactionSettings {
   readonly readOnly: boolean;
   /** The last commit that the engine holds. */
   readonly commit: number;
+  /** Calls that may be under way at a time. */
+  readonly maxOpen: number;
 }
 
 type Callback<T> = (tx: Transaction) => Awaitable<T>;
@@ -34,6 +36,9 @@ export class Transactions {
   readonly #engine: Engine;
   readonly #readers: Readers;
   readonly #live: Source;
+  readonly #maxOpen: number;
+  /** One error for all that is refused: a flood must not cost a stack trace for each call. */
+  #busy: DatabaseError | undefined;
   readonly #closers = new WaitList();
   readonly #batcher: Batcher;
   #closed = false;
@@ -43,6 +48,7 @@ export class Transactions {
   constructor(engine: Engine, readers: Readers, settings: TransactionSettings) {
     this.#engine = engine;
     this.#readers = readers;
+    this.#maxOpen = settings.maxOpen;
     this.#live = new EngineSource(engine);
     this.queue = new CommitQueue(engine.level, readers, {
       sync: settings.sync,
@@ -217,9 +223,13 @@ export class Transactions {
     if (this.queue.failure !== undefined) throw this.queue.failure;
   }
 
-  /** Registers a call, for which `close()` waits. */
+  /** Registers a call, for which `close()` waits. @throws DatabaseError `STORE_BUSY`; else as {@link guardOpen} */
   enter(): void {
     this.guardOpen();
+    if (this.#calls >= this.#maxOpen) {
+      this.#busy ??= busyError(this.#maxOpen);
+      throw this.#busy;
+    }
     this.#calls++;
   }
 

@@ -1,5 +1,6 @@
+import { isUint8Array } from "node:util/types";
 import type { Format, Value } from "../engine/level.ts";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError, unreadable } from "../errors.ts";
 import { toJson } from "./json.ts";
 import { show } from "./options.ts";
 
@@ -46,9 +47,15 @@ const bytes: ValueCodec = {
   encoding: "bytes",
   format: "view",
   encode: (value) => {
-    if (!(value instanceof Uint8Array)) throw wrongType(value, "bytes", "a Uint8Array");
-    // Kept as they are now: the caller may use the array again before the commit.
-    return new Uint8Array(limited(value));
+    // Not instanceof, which what only inherits from a Uint8Array passes, too.
+    if (!isUint8Array(value)) throw wrongType(value, "bytes", "a Uint8Array");
+    try {
+      // Kept as they are now: the caller may use the array again before the commit.
+      return new Uint8Array(limited(value));
+    } catch (cause) {
+      // Bytes that were transferred to another thread are not there any more.
+      throw unreadable("VALUE_INVALID", "The bytes", cause);
+    }
   },
   // A copy of the caller's own: pending writes, and rows that an engine keeps in memory, must stay as they are.
   decode: (stored) => new Uint8Array(stored as Uint8Array),

@@ -48,12 +48,13 @@ export class Writers {
   /**
    * Begins a transaction. The caller has the turn.
    *
-   * @param earlier writes of transactions that will be sealed before this one, the latest first
+   * @param earlier the writes of transactions that will be sealed before this one
+   * @param ahead how many these are
    */
-  begin(ending?: Ending, earlier: readonly WriteSet[] = []): Transaction {
+  begin(ending?: Ending, earlier?: WriteSet, ahead = 0): Transaction {
     const base = this.#base();
-    const layers = [...earlier, ...base.layers];
-    const id = this.#queue.lastCommit + earlier.length + 1;
+    const layers = earlier === undefined ? base.layers : [earlier, ...base.layers];
+    const id = this.#queue.lastCommit + ahead + 1;
     return new Transaction(new TransactionCore(id, { ...base, layers }, true), ending);
   }
 

@@ -1,3 +1,4 @@
+import { isDate } from "node:util/types";
 import { z } from "zod";
 import { forMany, type Many } from "../../collections/bulk.ts";
 import type { Page } from "../../collections/pages.ts";
@@ -7,6 +8,7 @@ import type { WorkOptions } from "../../store/progress.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
 import { parse } from "../common/parse.ts";
+import { readOnce } from "../common/record-rules.ts";
 import type { Change, Scope } from "../common/scope.ts";
 import { reserve } from "../tenants/quota-record.ts";
 import {
@@ -124,10 +126,12 @@ export class ApiKeys {
    * @throws DatabaseError `RECORD_NOT_FOUND`, `RECORD_INVALID`, also for a key that is revoked: it stays as it was
    */
   update(id: string, patch: ApiKeyPatch): Promise<ApiKey> {
-    const fields = Object.keys(patch ?? {});
+    let fields: string[] = [];
     const change = () => changed("update", id, { fields });
     return this.#scope.update(change, async (tx) => {
-      const wanted = parse(keyPatch, patch, "apiKeys.update()") as Partial<ApiKeyRecord>;
+      const given = readOnce(patch, apiKeys.name);
+      fields = Object.keys(given);
+      const wanted = parse(keyPatch, given, "apiKeys.update()") as Partial<ApiKeyRecord>;
       await this.#findActive(tx, id);
       return shown(await apiKeys.in(tx).update([this.#scope.tenantId, id], wanted));
     });
@@ -236,7 +240,8 @@ function changed(verb: string, id: string, details?: Change["details"]): Change 
 /** When a grace ends. @throws DatabaseError `OPTION_INVALID` */
 function endOf(grace: unknown, now: Date): Date {
   const end = typeof grace === "number" && grace >= 0 ? new Date(now.getTime() + grace) : grace;
-  if (end instanceof Date && !Number.isNaN(end.getTime())) return end;
+  const time = isDate(end) ? Date.prototype.getTime.call(end) : Number.NaN;
+  if (!Number.isNaN(time)) return new Date(time);
   throw new DatabaseError(
     "OPTION_INVALID",
     `The option grace is ${show(grace)}. Pass milliseconds from 0 on, or a Date.`,

@@ -1,4 +1,5 @@
-import { checkOptions } from "../../store/options.ts";
+import { DatabaseError } from "../../errors.ts";
+import { checkOptions, isArray, mapKeys, show } from "../../store/options.ts";
 import { checkWork, report, type WorkOptions } from "../../store/progress.ts";
 import type { Runner } from "../common/scope.ts";
 import {
@@ -57,12 +58,18 @@ export async function verifyAudit(
   options: VerifyAuditOptions = {},
 ): Promise<AuditReport> {
   checkOptions(options, ["checkpoints", "publicKey", "signal", "onProgress"], "audit.verify()");
-  const { checkpoints = [], publicKey, ...work } = options;
+  const { checkpoints = [], publicKey, signal, onProgress } = options;
+  const work = { signal, onProgress };
   checkWork(work, "audit.verify()");
+  if (!isArray(checkpoints))
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The option checkpoints is ${show(checkpoints)}. Pass an array of checkpoints.`,
+    );
   const key = checkpoints.length === 0 ? undefined : publicKeyOf(publicKey);
   const comparison = new Comparison(
     tenantId,
-    checkpoints.map((each) => verifyCheckpoint(each, key, tenantId)),
+    mapKeys(checkpoints, "The option checkpoints", (each) => verifyCheckpoint(each, key, tenantId)),
   );
   try {
     return await walk(runner, tenantId, comparison, work);

@@ -26,13 +26,15 @@ const LIST = ["size", "after", "granularity", "from", "to", "labels", "newestFir
 /** @throws DatabaseError `OPTION_INVALID` */
 export function checkListed(options: MetricsListOptions): MetricsListOptions {
   checkOptions(options ?? null, LIST, "metrics.list()");
-  const { granularity, from, to, labels, newestFirst } = options;
+  // Read once: what is used must be what was checked.
+  const given = { ...options };
+  const { granularity, from, to, labels, newestFirst } = given;
   checkGranularity(granularity);
   if (from !== undefined) checkDate(from, "The option from");
   if (to !== undefined) checkDate(to, "The option to");
   checkLabels(labels);
   checkBoolean(newestFirst, "The option newestFirst");
-  return options;
+  return given;
 }
 
 /** One page of snapshots. What was read before retention moved the watermark stays the list that it was. */

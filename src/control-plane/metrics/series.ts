@@ -46,7 +46,9 @@ const OPTIONS = ["granularity", "from", "to", "labels", "step", "aggregate", "me
 /** @throws DatabaseError `OPTION_INVALID` */
 export function checkSeries(options: SeriesOptions): SeriesOptions {
   checkOptions(options ?? null, OPTIONS, "metrics.series()");
-  const { granularity, from, to, labels, step, aggregate = "avg", merge } = options;
+  // Read once: what is used must be what was checked.
+  const given = { ...options };
+  const { granularity, from, to, labels, step, aggregate = "avg", merge } = given;
   checkGranularity(granularity);
   checkDate(from, "The option from");
   checkDate(to, "The option to");
@@ -64,7 +66,7 @@ export function checkSeries(options: SeriesOptions): SeriesOptions {
     );
   if (merge && aggregate === "rate" && step === undefined)
     throw new DatabaseError("OPTION_INVALID", "Rates of several series are added up by step. Pass a step.");
-  return { ...options };
+  return given;
 }
 
 /** @throws DatabaseError `OPTION_INVALID` where they are no labels */

@@ -4,6 +4,7 @@ import { checkDate, checkOptions } from "../../store/options.ts";
 import type { Transaction } from "../../store/transaction.ts";
 import { parseIp } from "../common/fields.ts";
 import { checkList, type ListOptions, pageOf } from "../common/pages.ts";
+import { readOnce } from "../common/record-rules.ts";
 import type { Scope } from "../common/scope.ts";
 import { type Saved, TenantRecords } from "../common/tenant-records.ts";
 import { nodeMetrics } from "../metrics/node-metrics-record.ts";
@@ -65,7 +66,8 @@ export class Nodes extends TenantRecords<Node, NodeInput> {
    */
   async heartbeat(id: string, beat: Heartbeat = {}): Promise<Node> {
     checkOptions(beat, ["status", "ipAddress", "metadata"], "nodes.heartbeat()");
-    const { metadata, status = "online", ipAddress } = beat;
+    const { status = "online", ipAddress } = beat;
+    const metadata = beat.metadata === undefined ? undefined : readOnce(beat.metadata, "nodes.metadata");
     // A heartbeat is no change that an audit trail is kept for.
     return this.#scope.updateUnlogged(async (tx, now) => {
       const old = await this.find(tx, id);

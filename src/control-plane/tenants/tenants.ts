@@ -77,7 +77,7 @@ export class Tenants {
       const given = readOnce(patch, tenants.name);
       refuseBusy(given);
       const old = await requireTenant(tx, id);
-      const settings = { ...old.settings, ...given.settings };
+      const settings = { ...old.settings, ...readOnce(given.settings ?? {}, "tenants.settings") };
       return this.#replace(tx, old, { ...old, ...given, settings, id }, now);
     });
   }
