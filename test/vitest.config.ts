@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
@@ -13,6 +14,9 @@ const config: ViteUserConfig = defineConfig({
     hookTimeout: 60_000,
     // A file is a process: stores under test hold real locks and are killed for real.
     pool: "forks",
+    // Many wait for the disk, or for processes to end: with one at a time, which is the default on two cores, they
+    // would take twice as long.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
