@@ -1,8 +1,8 @@
 import { type BoltFile, openBolt } from "../bolt/bolt-file.ts";
 import { DatabaseError } from "../errors.ts";
-import { checkOptions, show } from "../store/options.ts";
+import { checkOptions, checkPath, show } from "../store/options.ts";
 import { checkWork, type WorkOptions } from "../store/progress.ts";
-import { Store } from "../store/store.ts";
+import { checkStore, type Store } from "../store/store.ts";
 import type { Encoding } from "../store/values.ts";
 import { fill } from "./fill.ts";
 import type { KeyForm } from "./keys.ts";
@@ -107,13 +107,8 @@ export async function importBolt(
 }
 
 function checkCall(file: string, store: Store, options: BoltImportOptions): RuleBook {
-  if (typeof file !== "string" || file === "" || file.includes("\0"))
-    throw new DatabaseError("PATH_INVALID", `importBolt() takes the path of a file, got ${show(file)}.`);
-  if (!(store instanceof Store))
-    throw new DatabaseError(
-      "OPTION_INVALID",
-      `importBolt() takes a store, got ${show(store)}. Open it with openStore().`,
-    );
+  checkPath(file, "importBolt()", "file");
+  checkStore(store, "importBolt()");
   checkOptions(options, OPTIONS, "importBolt()");
   const { signal, onProgress, existing = "refuse" } = options;
   checkWork({ signal, onProgress }, "importBolt()");

@@ -136,3 +136,13 @@ export function checkFunction(value: unknown, of: string): void {
   if (typeof value === "function") return;
   throw new DatabaseError("OPTION_INVALID", `${of} takes a function, got ${show(value)}.`);
 }
+
+/** @param kind of what it is the path @throws DatabaseError `PATH_INVALID` */
+export function checkPath(
+  path: unknown,
+  of: string,
+  kind: "directory" | "file" = "directory",
+): asserts path is string {
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return;
+  throw new DatabaseError("PATH_INVALID", `${of} needs the path of a ${kind}, got ${show(path)}.`);
+}

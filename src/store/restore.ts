@@ -5,8 +5,9 @@ import { makeDirectory } from "../engine/directory.ts";
 import { damaged, isMissing } from "../engine/leveldb/damage.ts";
 import { DatabaseError } from "../errors.ts";
 import { BACKUP_FILE, type BackupFacts, readBackupFile } from "./backup-file.ts";
+import { checkPath } from "./options.ts";
 import { checkWork, report, type WorkOptions } from "./progress.ts";
-import { checkPath, makeWhole, syncFiles } from "./target.ts";
+import { makeWhole, syncFiles } from "./target.ts";
 import { backupError, openBackup, type VerifiedBackup, verifyRows } from "./verify-backup.ts";
 
 /**

@@ -2,7 +2,7 @@
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { DatabaseError } from "../errors.ts";
-import { show } from "./options.ts";
+import { checkPath } from "./options.ts";
 
 /**
  * Makes a directory beside its final name, then moves it there.
@@ -33,12 +33,6 @@ export async function makeWhole<T>(
       cause: error,
     });
   }
-}
-
-/** @throws DatabaseError `PATH_INVALID` */
-export function checkPath(path: unknown, of: string): asserts path is string {
-  if (typeof path === "string" && path !== "" && !path.includes("\0")) return;
-  throw new DatabaseError("PATH_INVALID", `${of} needs the path of a directory, got ${show(path)}.`);
 }
 
 async function freeTarget(directory: string, what: string): Promise<string> {

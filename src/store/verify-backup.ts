@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import { openFiles, type SoundFiles } from "../engine/leveldb/rows.ts";
 import { DatabaseError } from "../errors.ts";
 import { BACKUP_FILE, type BackupFacts, readBackupFile } from "./backup-file.ts";
+import { checkPath } from "./options.ts";
 import { checkWork, report, type WorkOptions } from "./progress.ts";
 import { RowDigest } from "./row-digest.ts";
 import { COMMIT_KEY } from "./system.ts";
-import { checkPath } from "./target.ts";
 
 /** What {@link verifyBackup} found a backup to hold. */
 export interface VerifiedBackup {

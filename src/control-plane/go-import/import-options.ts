@@ -1,5 +1,4 @@
-import { DatabaseError } from "../../errors.ts";
-import { checkBoolean, checkOptions, show } from "../../store/options.ts";
+import { checkBoolean, checkOptions, checkPath } from "../../store/options.ts";
 import { checkWork, type WorkOptions } from "../../store/progress.ts";
 import { checkTenantId } from "../common/scope.ts";
 
@@ -16,8 +15,7 @@ export function checkImport(
   file: unknown,
   options: GoImportOptions,
 ): Omit<GoImportOptions, keyof WorkOptions> & { readonly work: WorkOptions } {
-  if (typeof file !== "string" || file === "" || file.includes("\0"))
-    throw new DatabaseError("PATH_INVALID", `importGoFile() takes the path of a file, got ${show(file)}.`);
+  checkPath(file, "importGoFile()", "file");
   checkOptions(options, ["tenantId", "dryRun", "signal", "onProgress"], "importGoFile()");
   const { tenantId, dryRun, signal, onProgress } = options;
   const work = { signal, onProgress };

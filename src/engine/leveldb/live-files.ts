@@ -70,10 +70,12 @@ export function findLive(directory: string, state: ManifestState, names: readonl
   return { tables, logs: logs.map(({ name }) => name) };
 }
 
-function isLiveLog(number: number, { logNumber, previousLog }: ManifestState): boolean {
+/** Whether a log may hold what is in no table. */
+export function isLiveLog(number: number, { logNumber, previousLog }: ManifestState): boolean {
   return number >= logNumber || (previousLog > 0 && number === previousLog);
 }
 
-function fileName(number: number, kind: string): string {
+/** The name of a data file. */
+export function fileName(number: number, kind: "ldb" | "sst" | "log"): string {
   return `${String(number).padStart(6, "0")}.${kind}`;
 }

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Entry } from "./entry.ts";
 import { addFlaw, type Flaw, hasLog, LATEST, type Survey, UNRANKED } from "./findings.ts";
+import { fileName } from "./live-files.ts";
+import { mayBeginWith } from "./log-history.ts";
 import { isDamage, recordsOf } from "./log-records.ts";
 import type { ManifestState } from "./manifest-file.ts";
 import { compareEntries } from "./merge.ts";
@@ -24,7 +26,7 @@ export async function surveyLogs(
   const history = new History(options, found);
   const { state } = options;
   if (state !== undefined && !hasLog(state, logs)) {
-    const file = `${String(state.logNumber).padStart(6, "0")}.log`;
+    const file = fileName(state.logNumber, "log");
     history.miss({ file, reason: "the manifest needs this log, and it is gone" });
   }
   for (const file of logs) {
@@ -88,11 +90,7 @@ class History {
   #follows(sequence: number): boolean {
     if (this.#next !== undefined) return sequence === this.#next;
     if (this.#state === undefined || this.#missed !== undefined) return this.#missed === undefined;
-    const [before, start] = [this.#state.starts.at(-2), this.#state.starts.at(-1)];
-    // The log of an opening begins with what was written first after it; a later one may begin before the manifest
-    // was told of it.
-    if (start === undefined || before === undefined) return sequence === (start?.sequence ?? 0) + 1;
-    return sequence <= start.sequence + 1 && sequence > Math.max(before.sequence, start.inTables);
+    return mayBeginWith(this.#state, sequence);
   }
 
   #see(value: string): void {

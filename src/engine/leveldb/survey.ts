@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { damaged } from "./damage.ts";
 import { addFlaw, type Flaw, flawOf, hasLog, type Survey, UNRANKED } from "./findings.ts";
-import { CURRENT, isDataFile, manifestName, numberOf } from "./live-files.ts";
+import { CURRENT, fileName, isDataFile, isLiveLog, manifestName, numberOf } from "./live-files.ts";
 import { surveyLogs } from "./log-survey.ts";
 import { type ManifestState, readManifest, type TableRecord } from "./manifest-file.ts";
 import { surveyTable } from "./table-survey.ts";
@@ -42,7 +42,7 @@ export async function survey(directory: string, options: SurveyOptions): Promise
     if (isLast && record === undefined) continue;
     await surveyTable(join(directory, name), record, isLast ? rankOf(record) : UNRANKED, found);
   }
-  const logs = isLast ? allLogs.filter((name) => isNeeded(name, state)) : allLogs;
+  const logs = isLast ? allLogs.filter((name) => isLiveLog(numberOf(name), state)) : allLogs;
   step();
   await surveyLogs(directory, logs, { state: isLast ? state : undefined, watched }, found);
   return found;
@@ -52,11 +52,6 @@ export async function survey(directory: string, options: SurveyOptions): Promise
 function rankOf(record: TableRecord | undefined): number {
   if (record === undefined) return UNRANKED;
   return record.level === 0 ? record.number : -record.level;
-}
-
-function isNeeded(log: string, { logNumber, previousLog }: ManifestState): boolean {
-  const number = numberOf(log);
-  return number >= logNumber || (previousLog > 0 && number === previousLog);
 }
 
 /** Reads the last manifest. Undefined where there is none that is sound: then nothing tells which files belong. */
@@ -109,7 +104,7 @@ function distrust(found: Survey, reason: string): void {
 }
 
 function lose(found: Survey, record: TableRecord, isLast: boolean): void {
-  const file = `${String(record.number).padStart(6, "0")}.ldb`;
+  const file = fileName(record.number, "ldb");
   const flaw = { file, reason: "the manifest needs this table, and it is gone" };
   addFlaw(found, flaw);
   const rank = isLast ? rankOf(record) : UNRANKED;
