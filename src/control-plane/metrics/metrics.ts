@@ -79,12 +79,12 @@ export class Metrics {
   /** Reads a snapshot. @returns undefined where there is none @throws DatabaseError `OPTION_INVALID`, `KEY_INVALID` */
   get(granularity: Granularity, timestamp: Date, id: string): Promise<MetricsSnapshot | undefined> {
     checkGranularity(granularity);
-    checkDate(timestamp, "The timestamp");
+    const at = checkDate(timestamp, "The timestamp");
     const { tenantId } = this.#scope;
     return this.#scope.view(async (tx) => {
       const from = fromOf(await stateOf(tx, tenantId), granularity);
-      if (from !== undefined && timestamp < from) return undefined;
-      return metricsSnapshots.in(tx).get([tenantId, granularity, timestamp, id]);
+      if (from !== undefined && at < from) return undefined;
+      return metricsSnapshots.in(tx).get([tenantId, granularity, at, id]);
     });
   }
 
@@ -96,14 +96,14 @@ export class Metrics {
    */
   delete(granularity: Granularity, timestamp: Date, id: string): Promise<boolean> {
     checkGranularity(granularity);
-    checkDate(timestamp, "The timestamp");
+    const at = checkDate(timestamp, "The timestamp");
     const { tenantId } = this.#scope;
     return this.#scope.updateUnlogged(async (tx) => {
       const state = await stateOf(tx, tenantId);
       const from = fromOf(state, granularity);
-      if (from !== undefined && timestamp < from) return false;
-      const isDeleted = await metricsSnapshots.in(tx).delete([tenantId, granularity, timestamp, id]);
-      if (isDeleted) await noteLate(tx, state, { granularity, timestamp });
+      if (from !== undefined && at < from) return false;
+      const isDeleted = await metricsSnapshots.in(tx).delete([tenantId, granularity, at, id]);
+      if (isDeleted) await noteLate(tx, state, { granularity, timestamp: at });
       return isDeleted;
     });
   }
@@ -116,14 +116,14 @@ export class Metrics {
    */
   range(granularity: Granularity, from: Date, to: Date): Promise<MetricsSnapshot[]> {
     checkGranularity(granularity);
-    checkDate(from, "The begin of the range");
-    checkDate(to, "The end of the range");
+    const begin = checkDate(from, "The begin of the range");
+    const end = checkDate(to, "The end of the range");
     const { tenantId } = this.#scope;
     return this.#scope.view(async (tx) => {
-      const start = laterOf(from, fromOf(await stateOf(tx, tenantId), granularity)) as Date;
+      const start = laterOf(begin, fromOf(await stateOf(tx, tenantId), granularity)) as Date;
       return metricsSnapshots
         .in(tx)
-        .range({ gte: [tenantId, granularity, start], lt: [tenantId, granularity, to] })
+        .range({ gte: [tenantId, granularity, start], lt: [tenantId, granularity, end] })
         .toArray();
     });
   }

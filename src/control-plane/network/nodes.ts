@@ -84,7 +84,7 @@ export class Nodes extends TenantRecords<Node, NodeInput> {
    * @throws DatabaseError `OPTION_INVALID`
    */
   async markOffline(before: Date): Promise<string[]> {
-    checkDate(before, "The time");
+    const limit = checkDate(before, "The time");
     const { tenantId } = this.#scope;
     const change = (ids: string[]) =>
       ids.length === 0 ? undefined : { action: "node.markOffline", resource: "nodes", details: { ids } };
@@ -94,7 +94,7 @@ export class Nodes extends TenantRecords<Node, NodeInput> {
         .by("status")
         .range({ prefix: ["online", tenantId] })
         .toArray();
-      const silent = online.filter(({ lastSeen }) => lastSeen === undefined || lastSeen < before);
+      const silent = online.filter(({ lastSeen }) => lastSeen === undefined || lastSeen < limit);
       for (const each of silent) await records.put({ ...each, status: "offline" });
       return silent.map(({ id }) => id);
     });
