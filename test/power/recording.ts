@@ -2,6 +2,7 @@
  * What a trace did to the files and directories below a folder: operations on inodes and on entries of directories,
  * each with the moment when it began and ended.
  */
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Call, descriptorIn, stringsIn } from "./trace.ts";
 
@@ -69,6 +70,18 @@ interface Descriptor {
   readonly since: number;
 }
 
+/** A call of which is known what it gave. */
+type DoneCall = Call & { readonly result: number };
+
+/** A number that is no descriptor. */
+const NOBODYS = Number.MAX_SAFE_INTEGER;
+
+/** The path of the descriptor that is a call's first argument. */
+function pathIn(args: string): string {
+  const [, hex = ""] = /^\d+<([^>]*)>/.exec(args) ?? [];
+  return Buffer.from(hex.replaceAll("\\x", ""), "hex").toString();
+}
+
 /** Follows the calls of programs that ran one after another. */
 export class Recording {
   readonly root: Node = new Node("directory", "");
@@ -83,18 +96,44 @@ export class Recording {
     this.#notesPath = notes;
   }
 
-  /** Adds a program's calls; `at` is how many lines the traces before it had. @returns the lines so far */
+  /**
+   * Adds the calls of a program that has ended, before another one changes the folder; `at` is how many lines the
+   * traces before it had.
+   *
+   * @returns the lines so far
+   */
   add(calls: readonly Call[], at: number): number {
     this.#open = new Map();
     let end = at;
     for (const call of calls) {
-      this.#apply({ ...call, begin: call.begin + at, end: call.end + at });
+      const result = call.result ?? this.#resultOf(call);
+      this.#apply({ ...call, result, begin: call.begin + at, end: call.end + at });
       end = Math.max(end, call.end + at);
     }
     return end;
   }
 
-  #apply(call: Call): void {
+  /** What came of a call during which its program was killed: the system may have done it, and the disk shows. */
+  #resultOf({ name, args }: Call): number {
+    const paths = stringsIn(args).map(String);
+    const isThere = (path: string | undefined) => path !== undefined && existsSync(path);
+    if (/^(rename|unlink|rmdir)/.test(name)) return isThere(paths[0]) ? -1 : 0;
+    if (/^mkdir/.test(name)) return isThere(paths[0]) ? 0 : -1;
+    if (/^link/.test(name)) return isThere(paths[1]) ? 0 : -1;
+    const opens = /^(open|openat|creat)$/.test(name);
+    const path = opens ? paths[0] : pathIn(args);
+    if (path === undefined || this.#below(path) === undefined || !isThere(path)) return -1;
+    const { size } = statSync(path);
+    const known = this.#find(path);
+    // Whoever is dead has no use for the descriptor.
+    if (opens) return known === undefined || size < known.size ? NOBODYS : -1;
+    if (known === undefined) return -1;
+    if (name === "ftruncate") return size === known.size ? -1 : 0;
+    // Files of stores and backups are appended to; a write may have been done in part.
+    return /^p?write/.test(name) && size > known.size ? size - known.size : -1;
+  }
+
+  #apply(call: DoneCall): void {
     if (call.result < 0) return;
     const { name, args } = call;
     if (/^(open|openat|creat)$/.test(name)) {
@@ -118,7 +157,7 @@ export class Recording {
   }
 
   /** Another thread may be given the number before this one is told that its close is done. */
-  #close(call: Call): void {
+  #close(call: DoneCall): void {
     const descriptor = this.#open.get(descriptorIn(call.args));
     if (descriptor === "notes" || (descriptor?.since ?? 0) < call.begin)
       this.#open.delete(descriptorIn(call.args));
@@ -130,8 +169,7 @@ export class Recording {
 
   /** Descriptors are numbers of a process: those of its children may be the same, but are of other paths. */
   #isOurs(args: string): boolean {
-    const [, hex = ""] = /^\d+<([^>]*)>/.exec(args) ?? [];
-    const path = Buffer.from(hex.replaceAll("\\x", ""), "hex").toString();
+    const path = pathIn(args);
     return path === this.#notesPath || this.#below(path) !== undefined;
   }
 
@@ -147,7 +185,7 @@ export class Recording {
     return node;
   }
 
-  #openFile(call: Call): void {
+  #openFile(call: DoneCall): void {
     const path = String(stringsIn(call.args)[0]);
     if (path === this.#notesPath) this.#open.set(call.result, "notes");
     if (this.#below(path) === undefined) return;
@@ -161,7 +199,7 @@ export class Recording {
     this.#open.set(call.result, { node, offset: 0, append: call.args.includes("O_APPEND"), since: call.end });
   }
 
-  #changeNames(call: Call, paths: readonly string[]): void {
+  #changeNames(call: DoneCall, paths: readonly string[]): void {
     const [path = "", to = ""] = paths;
     if (call.name.startsWith("mkdir"))
       this.#link(call, [{ path, node: new Node("directory", basename(path)) }]);
@@ -173,7 +211,7 @@ export class Recording {
     }
   }
 
-  #link(call: Call, named: readonly { path: string; node: Node | null }[]): void {
+  #link(call: DoneCall, named: readonly { path: string; node: Node | null }[]): void {
     const changes = named.map(({ path, node }) => {
       const directory = this.#find(dirname(path));
       if (directory === undefined) throw new Error(`The simulation does not know the folder of ${path}`);
@@ -185,7 +223,7 @@ export class Recording {
     this.#push(call, { kind: "name", call: call.name, changes });
   }
 
-  #write(call: Call, descriptor: Descriptor): void {
+  #write(call: DoneCall, descriptor: Descriptor): void {
     const { node } = descriptor;
     const bytes = (stringsIn(call.args)[0] as Buffer).subarray(0, call.result);
     const given = call.name === "pwrite64" ? Number(call.args.split(",").at(-1)) : descriptor.offset;
@@ -196,20 +234,20 @@ export class Recording {
     this.#push(call, { kind: "data", file: node, offset, bytes });
   }
 
-  #sync(call: Call, node: Node): void {
+  #sync(call: DoneCall, node: Node): void {
     const hadWork = node.changed || node.kind === "directory";
     node.changed = false;
     this.#push(call, { kind: "sync", node, hadWork });
   }
 
-  #setSize(call: Call, file: Node, size: number): void {
+  #setSize(call: DoneCall, file: Node, size: number): void {
     if (file.size === size) return;
     file.size = size;
     file.changed = true;
     this.#push(call, { kind: "data", file, offset: 0, bytes: Buffer.alloc(0), size });
   }
 
-  #note(call: Call): void {
+  #note(call: DoneCall): void {
     const words = String(stringsIn(call.args)[0]).trim().split(" ");
     this.notes.push({ words, begin: call.begin, end: call.end });
   }

@@ -13,8 +13,8 @@ export interface Call {
   readonly name: string;
   /** The arguments as strace writes them; descriptors as number and path: `17<\x2f…>`. */
   readonly args: string;
-  /** What the call gave; -1 where it failed. */
-  readonly result: number;
+  /** What the call gave; -1 where it failed, undefined where the program died before it was told. */
+  readonly result: number | undefined;
   /** The lines of the trace at which it began and ended: nothing is known of the order of what lies between. */
   readonly begin: number;
   readonly end: number;
@@ -24,7 +24,7 @@ const WHOLE = /^(\d+) +([a-z_0-9]+)\((.*)\) += (-?\d+|\?)(?:<[^>]*>)?(?: [A-Z].*
 const BEGUN = /^(\d+) +([a-z_0-9]+)\((.*)<unfinished \.\.\.>$/s;
 const RESUMED = /^(\d+) +<\.\.\. [a-z_0-9]+ resumed>(.*)$/s;
 
-/** Reads the calls of a trace in the order in which they ended; a call that never did comes last, with result 0. */
+/** Reads the calls of a trace in the order in which they ended; those that never did come last. */
 export async function readTrace(file: string): Promise<Call[]> {
   const calls: Call[] = [];
   const begun = new Map<string, { text: string; begin: number }>();
@@ -33,7 +33,7 @@ export async function readTrace(file: string): Promise<Call[]> {
     const match = WHOLE.exec(text);
     if (match === null) return;
     const [, , name = "", args = "", result = ""] = match;
-    calls.push({ name, args, result: result === "?" ? -1 : Number(result), begin, end });
+    calls.push({ name, args, result: result === "?" ? undefined : Number(result), begin, end });
   };
   for await (const line of createInterface({
     input: createReadStream(file, "latin1"),
@@ -54,6 +54,7 @@ export async function readTrace(file: string): Promise<Call[]> {
       add(line, at, at);
     }
   }
+  for (const { text, begin } of begun.values()) add(`${text}) = ?`, begin, at + 1);
   return calls;
 }
 
