@@ -36,13 +36,7 @@ export function readError(error: unknown): DatabaseError {
       { cause: error },
     );
   }
-  if (codes.includes("LEVEL_ITERATOR_NOT_OPEN")) {
-    return new DatabaseError(
-      "TX_CLOSED",
-      "The transaction ended while it was read. Await every call in it.",
-      { cause: error },
-    );
-  }
+  if (codes.includes("LEVEL_ITERATOR_NOT_OPEN")) return endedError(error);
   if (codes.includes("LEVEL_DATABASE_NOT_OPEN")) {
     return new DatabaseError("STORE_CLOSED", "The engine was closed while it was read.", { cause: error });
   }
@@ -56,6 +50,12 @@ export function readError(error: unknown): DatabaseError {
     );
   }
   return new DatabaseError("STORE_IO", `The engine could not read: ${message}.`, { cause: error });
+}
+
+/** The error of a read that its transaction's end has cut off. */
+export function endedError(cause?: unknown): DatabaseError {
+  const message = "The transaction ended while it was read. Await every call in it.";
+  return new DatabaseError("TX_CLOSED", message, cause === undefined ? {} : { cause });
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AbstractSnapshot } from "abstract-level";
 import type { Awaitable } from "../awaitable.ts";
 import type { Interval } from "../keys/bounds.ts";
 import { compareKeys } from "../keys/order.ts";
-import { readError } from "./engine-errors.ts";
+import { endedError, readError } from "./engine-errors.ts";
 import type { Format, Level, Row } from "./level.ts";
 
 /** Which rows a reader walks, and what of them it wants. */
@@ -79,44 +79,65 @@ export async function countRows(reader: RowReader, guard: () => void): Promise<n
 
 /** Rows a trip to the engine brings at the most: past this, a longer wait gains nothing. */
 export const MAX_CHUNK = 1000;
+/** Rows that the first trip brings where it is not known how many will be taken. */
+export const FIRST_CHUNK = 32;
+const FIRST_AHEAD = 125;
 /** Bytes or characters of values that are worked on at a time, where their number is not the caller's choice. */
 export const CHUNK_LENGTH: number = 1 << 20;
 /** The engine's default of 16 KiB would return some 75 rows a trip. */
 const HIGH_WATER_MARK = 1 << 20;
 /**
- * LevelDB's binding keeps an iterator's last chunk until the garbage collector comes, which sees only a small object:
- * thousands of reads would hold hundreds of megabytes. From so many rows on, a read past the end leaves it none.
+ * LevelDB's binding keeps an iterator's last chunk until the garbage collector takes the iterator, which it is in no
+ * hurry to do: it sees a small object. Thousands of reads would hold gigabytes. From so many rows on, one read more,
+ * which nobody waits for, leaves the iterator with a row.
  */
-const FREED_FROM = 64;
-/** The engine takes a larger limit modulo 2^32; no store has that many rows. */
-const MAX_LIMIT = 2 ** 31 - 1;
+const FREED_FROM = 32;
 /** By how much a further trip brings more rows than the one before, where rows are taken one by one. */
 const CHUNK_GROWTH = 4;
+
+const NO_ROWS: readonly Row[] = [];
+
+/** Reads of all engines that are under way. */
+let underWay = 0;
+
+/**
+ * How many rows the first trip brings of a walk that decodes what it has while the engine fetches more: few, so that
+ * there is something to decode soon; the next ones bring ever more. Where other reads keep this thread busy meanwhile,
+ * the fewest trips are the best, but not without a limit: the engine takes room for as many rows as it is asked for.
+ */
+export function firstAhead(limit: number): number {
+  return underWay > 0 && limit < Number.POSITIVE_INFINITY ? MAX_CHUNK : FIRST_AHEAD;
+}
 
 /** Reads rows of an engine, at a snapshot or as they are now. */
 export class EngineReader implements RowReader {
   readonly #iterator: EngineIterator | undefined;
-  #buffer: Row[] = [];
+  readonly #from: string;
+  /** How many rows are still wanted. The engine is not told: past a limit it would not free what it holds. */
+  #wanted: number;
+  #buffer: readonly Row[] = NO_ROWS;
   #at = 0;
   #nextSize: number;
-  /** One that has a limit reads no further than that, and holds no more. */
-  readonly #unlimited: boolean;
+  /** The next rows, asked for while those of the buffer are taken. */
+  #ahead: Promise<Row[]> | undefined;
+  /** The read that is under way. */
+  #reading: Promise<Row[]> | undefined;
   /** Rows of the last chunk, which the engine still holds. */
   #held = 0;
-  /** Past the last row that the walk can meet. */
-  readonly #end: string;
+  #isClosed = false;
+  /** Whether that chunk was shorter than asked for: mostly since there are no more rows. */
+  #isShort = false;
 
   constructor(level: Level, range: RowRange, snapshot: AbstractSnapshot | undefined) {
     const { from, to, reverse, limit, keys, values, format } = range;
-    this.#nextSize = Math.min(limit, range.firstChunk);
-    this.#end = reverse ? "" : to;
-    this.#unlimited = limit === Number.POSITIVE_INFINITY;
+    this.#nextSize = range.firstChunk;
+    this.#wanted = limit;
+    this.#from = from;
     if (limit === 0 || compareKeys(from, to) >= 0) return;
     const options = {
       gte: from,
       lt: to,
       reverse,
-      limit: limit > MAX_LIMIT ? -1 : limit,
       keys,
       values,
       keyEncoding: "utf8",
@@ -128,13 +149,23 @@ export class EngineReader implements RowReader {
   }
 
   async chunk(size: number): Promise<Row[]> {
-    if (this.#iterator === undefined) return [];
+    const wanted = Math.min(size, this.#wanted);
+    if (this.#iterator === undefined || wanted === 0) return [];
+    if (this.#isClosed) throw endedError();
+    underWay++;
     try {
-      const rows = await this.#iterator.nextv(size);
-      if (this.#unlimited) this.#held = rows.length;
+      this.#reading = this.#iterator.nextv(wanted);
+      const rows = await this.#reading;
+      this.#wanted -= rows.length;
+      this.#isShort = rows.length < wanted;
+      // What gives none may not have asked the engine.
+      if (rows.length > 0) this.#held = rows.length;
       return rows;
     } catch (error) {
       throw readError(error);
+    } finally {
+      underWay--;
+      this.#reading = undefined;
     }
   }
 
@@ -144,27 +175,35 @@ export class EngineReader implements RowReader {
   }
 
   async #refill(): Promise<Row | undefined> {
-    this.#buffer = await this.chunk(this.#nextSize);
-    this.#nextSize = Math.min(this.#nextSize * CHUNK_GROWTH, MAX_CHUNK);
+    const isWalk = this.#buffer.length > 0;
+    this.#buffer = await (this.#ahead ?? this.#readOn());
     this.#at = 1;
+    // Whoever has come to a second chunk will mostly want a third.
+    this.#ahead = isWalk && this.#buffer.length > 0 ? this.#readOn() : undefined;
+    this.#ahead?.catch(() => undefined); // Whoever comes to it gets the error.
     return this.#buffer[0];
+  }
+
+  #readOn(): Promise<Row[]> {
+    const size = this.#nextSize;
+    this.#nextSize = Math.min(size * CHUNK_GROWTH, MAX_CHUNK);
+    return this.chunk(size);
   }
 
   close(): void {
     const iterator = this.#iterator;
-    if (iterator === undefined) return;
+    if (iterator === undefined || this.#isClosed) return;
+    this.#isClosed = true;
     // Nothing waits for an iterator to close, and a failure to close one harms no result.
     const close = () => iterator.close().catch(() => undefined);
-    const isLarge = this.#held >= FREED_FROM;
-    this.#held = 0;
-    try {
-      if (isLarge) iterator.seek(this.#end);
-    } catch {
-      close(); // A read is under way: what it brings is freed later.
-      return;
-    }
-    if (isLarge) iterator.nextv(1).then(close, close);
-    else close();
+    const free = () => {
+      if (this.#held < FREED_FROM) return close();
+      // At the end, only a seek has it read again.
+      if (this.#isShort) iterator.seek(this.#from);
+      return iterator.nextv(1).then(close, close);
+    };
+    if (this.#reading === undefined) free();
+    else this.#reading.then(free).catch(close);
   }
 }
 

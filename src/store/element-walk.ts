@@ -1,6 +1,6 @@
 import type { Awaitable } from "../awaitable.ts";
 import type { Format, Row, Value } from "../engine/level.ts";
-import type { RowReader } from "../engine/reader.ts";
+import { FIRST_CHUNK, type RowReader } from "../engine/reader.ts";
 import type { Interval } from "../keys/bounds.ts";
 import { encodeKey } from "../keys/encode.ts";
 import { compareKeys } from "../keys/order.ts";
@@ -17,9 +17,6 @@ export interface Found {
   readonly value: Value | undefined;
   readonly isBucket: boolean;
 }
-
-/** Rows that a cursor's first trip to the engine brings: most cursors are moved a few times only. */
-const FIRST_CHUNK = 32;
 
 /** Walks the rows of a bucket and the buckets within it in one order, in one direction. */
 export class ElementWalk {

@@ -1,4 +1,4 @@
-import { MAX_CHUNK, type RowRange } from "../engine/reader.ts";
+import { FIRST_CHUNK, type RowRange } from "../engine/reader.ts";
 import { unreadable } from "../errors.ts";
 import { ALL_KEYS, type Interval, type KeyBounds, toInterval } from "../keys/bounds.ts";
 import type { Key } from "../keys/encode.ts";
@@ -37,7 +37,7 @@ export function toRowRange(
     keys: want.keys,
     values: want.values,
     format: codec.format,
-    firstChunk: MAX_CHUNK,
+    firstChunk: FIRST_CHUNK,
   };
 }
 

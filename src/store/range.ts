@@ -1,5 +1,5 @@
 import type { Row } from "../engine/level.ts";
-import { MAX_CHUNK, type RowRange, type RowReader } from "../engine/reader.ts";
+import { firstAhead, MAX_CHUNK, type RowRange, type RowReader } from "../engine/reader.ts";
 import type { TransactionCore } from "./core.ts";
 
 /** What a range walks, and how it turns a row into what it gives. */
@@ -32,7 +32,8 @@ export class Range<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Reads the whole range into an array. Cost: for up to 1000 rows one trip to the engine.
+   * Reads the whole range into an array. Cost: a trip to the engine for up to 125 rows, then for ever more, up to
+   * 1000; it fetches the next ones while these are decoded.
    *
    * @throws DatabaseError `TX_CLOSED`, `TX_EXPIRED`, `BUCKET_NOT_FOUND`, `DATA_CORRUPT`, `STORE_DAMAGED`
    */
@@ -41,7 +42,8 @@ export class Range<T> implements AsyncIterable<T> {
     const reader = this.#open();
     const results: T[] = [];
     let wanted = range.limit;
-    let next = reader.chunk(Math.min(wanted, MAX_CHUNK));
+    let size = firstAhead(wanted);
+    let next = reader.chunk(Math.min(wanted, size));
     try {
       while (wanted > 0) {
         const rows = await next;
@@ -49,7 +51,8 @@ export class Range<T> implements AsyncIterable<T> {
         if (rows.length === 0) break;
         wanted -= rows.length;
         // The engine fetches the next rows while this thread decodes these.
-        if (wanted > 0) next = reader.chunk(Math.min(wanted, MAX_CHUNK));
+        size = Math.min(2 * size, MAX_CHUNK);
+        if (wanted > 0) next = reader.chunk(Math.min(wanted, size));
         for (let i = 0; i < rows.length; i++) results.push(decode(rows[i] as Row));
       }
       return results;

@@ -219,7 +219,7 @@ test("iterators are closed with their transaction, at the latest", async () => {
   const reader = await store.begin();
   await (await rowsIn(reader)).cursor().first();
   await reader.rollback();
-  expect(iterators.live).toBe(0);
+  await expect.poll(() => iterators.live).toBe(0);
 });
 
 describe("maxTransactionAge", () => {

@@ -46,7 +46,12 @@ const RUNS: Readonly<Record<Part, Run>> = {
     const earlier = [EARLY, 4 * EARLY, 10 * EARLY].filter((n) => n < transactions);
     const looks = [...earlier, transactions];
     const onProgress = (done: number) => show(`${done} of ${transactions} transactions`);
-    const report = await runLeaks({ directory: join(directory, "store"), looks, onProgress });
+    const report = await runLeaks({
+      directory: join(directory, "store"),
+      work: "transactions",
+      looks,
+      onProgress,
+    });
     const wrong = leaksIn(report);
     for (const [what, ratio] of Object.entries(report.ratios))
       if (ratio > MOST) wrong.push(`${what}: ${ratio.toFixed(2)} times what it was after ${looks[0]}`);

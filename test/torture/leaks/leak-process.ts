@@ -11,6 +11,8 @@ import { z } from "zod";
 /** What the program is told by its argument, as JSON. */
 export interface LeakOrders {
   readonly directory: string;
+  /** What it runs: transactions of every kind, or reads of hundreds of rows. */
+  readonly work: "transactions" | "reads";
   /** After how many transactions it looks what it holds, from few to many. */
   readonly looks: readonly number[];
 }
@@ -66,6 +68,17 @@ async function transact(store: Store, n: number, signal: AbortSignal): Promise<v
         .range({ prefix: `g${n % 20}`, limit: 3 })
         .toArray(),
     );
+}
+
+/** Reads all rows: with and without a limit, to the end and not, as an array and one by one. */
+async function readMany(store: Store, n: number): Promise<void> {
+  await store.view(async (tx) => {
+    const bucket = (await tx.bucket("rows")) as Bucket;
+    if (n % 4 === 0) await bucket.range().toArray();
+    else if (n % 4 === 1) await bucket.values({ limit: KEYS - 1, reverse: true }).toArray();
+    else if (n % 4 === 2) for await (const _ of bucket.values());
+    else for await (const [key] of bucket.range()) if (key === KEYS / 2) break;
+  });
 }
 
 async function read(tx: Transaction, key: number): Promise<void> {
@@ -141,7 +154,7 @@ function tell(message: LeakMessage): void {
   process.send?.(message);
 }
 
-async function main({ directory, looks }: LeakOrders): Promise<void> {
+async function main({ directory, looks, work: kind }: LeakOrders): Promise<void> {
   const { signal } = new AbortController();
   await using store = await openStore(directory, { durability: "relaxed" });
   await store.update(async (tx) => {
@@ -153,7 +166,7 @@ async function main({ directory, looks }: LeakOrders): Promise<void> {
     while (begun < until) {
       begun++;
       if (begun % TOLD_EVERY === 0) tell({ done: begun });
-      await transact(store, begun, signal);
+      await (kind === "reads" ? readMany(store, begun) : transact(store, begun, signal));
     }
   };
   for (const after of looks) {
