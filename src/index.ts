@@ -117,6 +117,7 @@ export type { Quota, QuotaLimits, Recount } from "./control-plane/tenants/quota.
 export type { TenantQuota } from "./control-plane/tenants/quota-record.ts";
 export type { Tenant, TenantInput, TenantSettings } from "./control-plane/tenants/tenant-record.ts";
 export type { Tenants } from "./control-plane/tenants/tenants.ts";
+export type { Recovery } from "./engine/leveldb/go-back.ts";
 export {
   type CollectionErrorCode,
   type ControlPlaneErrorCode,
@@ -159,7 +160,8 @@ export type { Progress, WorkOptions } from "./store/progress.ts";
 export type { Range } from "./store/range.ts";
 export type { RangeOptions } from "./store/range-options.ts";
 export { restore } from "./store/restore.ts";
-export type { BeginOptions, Durability, Store, StoreStats, TransactionOptions } from "./store/store.ts";
+export type { Durability, Store, StoreStats } from "./store/store.ts";
 export type { Transaction } from "./store/transaction.ts";
+export type { BeginOptions, TransactionOptions } from "./store/transaction-options.ts";
 export type { Encoding } from "./store/values.ts";
 export { type VerifiedBackup, verifyBackup } from "./store/verify-backup.ts";

@@ -3,7 +3,9 @@ import { dirname, resolve } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { DatabaseError } from "../errors.ts";
 import { openError } from "./engine-errors.ts";
-import { preflight, sealClosed, type Verify } from "./leveldb/preflight.ts";
+import type { Recovery } from "./leveldb/go-back.ts";
+import { preflight, type Verify } from "./leveldb/preflight.ts";
+import { sealClosed } from "./leveldb/seal-closed.ts";
 import { DirectoryLock } from "./lock.ts";
 
 export interface DirectoryOptions {
@@ -13,12 +15,16 @@ export interface DirectoryOptions {
   readonly verify?: Verify;
   /** Whether the directory is left without a note of what was verified, and how it was closed; false by default. */
   readonly readOnly?: boolean;
+  /** Whether it goes back to before a hole that a power cut may have left in the logs; false by default. */
+  readonly goesBack?: boolean;
 }
 
 /** A LevelDB directory, open and held by this store alone. */
 export interface OpenDirectory {
   readonly level: ClassicLevel;
   readonly lock: DirectoryLock;
+  /** What the opening went back before; undefined where it did not. */
+  readonly recovery: Recovery | undefined;
   /** Closes LevelDB and lets go of the directory. @param isSound whether all that was written went well */
   close(isSound: boolean): Promise<void>;
 }
@@ -39,8 +45,8 @@ export async function openDirectory(path: string, options: DirectoryOptions): Pr
   const directory = findDirectory(path, options.createIfMissing);
   const lock = await DirectoryLock.acquire(directory, options.lockTimeout);
   try {
-    const { createIfMissing, verify = "changed", readOnly = false } = options;
-    const found = await preflight(directory, { createIfMissing, verify, seals: !readOnly });
+    const { createIfMissing, verify = "changed", readOnly = false, goesBack = false } = options;
+    const found = await preflight(directory, { createIfMissing, verify, seals: !readOnly, goesBack });
     const level = new ClassicLevel(directory, {
       createIfMissing: found.isNew,
       maxFileSize: MAX_FILE_BYTES,
@@ -54,7 +60,7 @@ export async function openDirectory(path: string, options: DirectoryOptions): Pr
         lock.release();
       }
     };
-    return { level, lock, close };
+    return { level, lock, recovery: found.recovery, close };
   } catch (error) {
     lock.release();
     throw openError(error, directory);

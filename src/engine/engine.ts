@@ -4,6 +4,7 @@ import { DatabaseError } from "../errors.ts";
 import { type DirectoryOptions, openDirectory } from "./directory.ts";
 import { openError } from "./engine-errors.ts";
 import type { AnyLevel, Level } from "./level.ts";
+import type { Recovery } from "./leveldb/go-back.ts";
 import { DirectoryLock } from "./lock.ts";
 import { type EngineManifest, manifestOf } from "./manifest.ts";
 
@@ -13,6 +14,8 @@ export interface Engine {
   readonly manifest: EngineManifest;
   /** The directory in which the data lies, where the engine has one. */
   readonly directory: string | undefined;
+  /** What the opening went back before; undefined where it did not. */
+  readonly recovery?: Recovery | undefined;
   /**
    * Closes the database, unless it was open before the store came, and lets go of its directory.
    *
@@ -29,8 +32,9 @@ export interface Engine {
  */
 export async function openEngine(location: string | AnyLevel, options: DirectoryOptions): Promise<Engine> {
   if (typeof location === "string") {
-    const { level, close } = await openDirectory(location, options);
+    const { level, recovery, close } = await openDirectory(location, options);
     return {
+      recovery,
       level: level as Level,
       manifest: manifestOf(level as Level),
       directory: resolve(location),

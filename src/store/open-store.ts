@@ -36,6 +36,13 @@ export interface StoreOptions {
    * were when they were last known to be sound; "always": of all, which reads everything; "never": of none.
    */
   readonly verify?: Verify | undefined;
+  /**
+   * What is done where a power cut took a piece from the middle of the history, as it may of a "relaxed" store, so that
+   * later commits are there without earlier ones. "refuse" (the default): `STORE_DAMAGED`. "prefix": the store goes back
+   * to the last commit before the hole; the logs are kept under another name, and `stats().recovered` tells of it. What
+   * has rotted since the last commits looks the same: ask for it where the latest commits are worth less than going on.
+   */
+  readonly recovery?: "refuse" | "prefix" | undefined;
 }
 
 /** The names of the options. */
@@ -47,6 +54,7 @@ export const STORE_OPTIONS: readonly string[] = [
   "maxOpen",
   "maxSnapshots",
   "maxTransactionAge",
+  "recovery",
   "verify",
 ];
 
@@ -64,7 +72,15 @@ export async function openStore(location: string | AnyLevel, options: StoreOptio
   const settings = checkStoreOptions(options);
   const create = settings.createIfMissing && !settings.readOnly;
   const { lockTimeout, readOnly, verify } = settings;
-  const engine = await openEngine(location, { createIfMissing: create, lockTimeout, readOnly, verify });
+  // Whoever may not write leaves the files as they are.
+  const goesBack = settings.recovery === "prefix" && !readOnly;
+  const engine = await openEngine(location, {
+    createIfMissing: create,
+    lockTimeout,
+    readOnly,
+    verify,
+    goesBack,
+  });
   try {
     const commit = await openFormat(engine, { create });
     const readers = engine.manifest.snapshots
@@ -88,6 +104,7 @@ function checkStoreOptions(options: StoreOptions) {
     maxSnapshots: options.maxSnapshots ?? 32,
     maxTransactionAge: options.maxTransactionAge ?? 300_000,
     verify: options.verify ?? "changed",
+    recovery: options.recovery ?? "refuse",
   } as const;
   checkBoolean(settings.createIfMissing, "The option createIfMissing");
   checkBoolean(settings.readOnly, "The option readOnly");
@@ -105,6 +122,12 @@ function checkStoreOptions(options: StoreOptions) {
     throw new DatabaseError(
       "OPTION_INVALID",
       `The option verify is ${show(settings.verify)}. Pass "changed", "always" or "never".`,
+    );
+  }
+  if (settings.recovery !== "refuse" && settings.recovery !== "prefix") {
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      `The option recovery is ${show(settings.recovery)}. Pass "refuse" or "prefix".`,
     );
   }
   return settings;

@@ -1,5 +1,6 @@
 import type { Awaitable } from "../awaitable.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Recovery } from "../engine/leveldb/go-back.ts";
 import type { Readers } from "../engine/readers.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
@@ -7,24 +8,13 @@ import { type BackupOptions, type BackupReport, backup } from "./backup.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
 import { type CompactOptions, compact } from "./compact.ts";
 import { refuseNested } from "./nesting.ts";
-import { checkBoolean, checkFunction, checkOptions, checkSignal, show } from "./options.ts";
+import { show } from "./options.ts";
 import type { Transaction } from "./transaction.ts";
+import { type BeginOptions, checkBegin, checkCall, type TransactionOptions } from "./transaction-options.ts";
 import { Transactions } from "./transactions.ts";
 
 /** Whether a commit waits until it is on disk, or only until the engine has it. */
 export type Durability = "durable" | "relaxed";
-
-/** Options of {@link Store.update} and {@link Store.view}. */
-export interface TransactionOptions {
-  /** Ends the wait for the transaction's turn; once its callback runs, it has no effect. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Options of {@link Store.begin}. */
-export interface BeginOptions extends TransactionOptions {
-  /** Whether the transaction can write; false by default. */
-  readonly writable?: boolean | undefined;
-}
 
 /** What {@link Store.stats} tells. */
 export interface StoreStats {
@@ -40,6 +30,8 @@ export interface StoreStats {
   readonly snapshots: number;
   readonly durability: Durability;
   readonly readOnly: boolean;
+  /** What the opening went back before, with `recovery: "prefix"`; undefined where the history had no hole. */
+  readonly recovered: Recovery | undefined;
 }
 
 /**
@@ -115,12 +107,9 @@ export class Store implements AsyncDisposable {
    */
   async begin(options: BeginOptions = {}): Promise<Transaction> {
     this.#guard(false);
-    checkOptions(options, ["writable", "signal"], "begin()");
-    const { writable, signal } = options;
-    checkBoolean(writable, "The option writable");
-    checkSignal(signal);
-    this.#guard(writable === true);
-    return this.#transactions.begin(writable === true, signal);
+    const { writable, signal } = checkBegin(options);
+    this.#guard(writable);
+    return this.#transactions.begin(writable, signal);
   }
 
   /** The directory in which the store lies, as an absolute path; undefined where its engine has none. */
@@ -161,6 +150,7 @@ export class Store implements AsyncDisposable {
       snapshots: this.#readers.snapshots,
       durability: this.#durability,
       readOnly: this.#readOnly,
+      recovered: this.#engine.recovery,
     };
   }
 
@@ -224,17 +214,6 @@ export class Store implements AsyncDisposable {
       "The store was opened with readOnly: true. Open it without to write.",
     );
   }
-}
-
-function checkCall(
-  fn: unknown,
-  options: TransactionOptions | undefined,
-  of: string,
-): AbortSignal | undefined {
-  checkFunction(fn, of);
-  checkOptions(options, ["signal"], of);
-  checkSignal(options?.signal);
-  return options?.signal;
 }
 
 /** @param of the call that takes a store @throws DatabaseError `OPTION_INVALID` for what is none */

@@ -11,6 +11,12 @@ import type { ManifestState } from "./manifest-file.ts";
  */
 const HEAD = 12;
 
+/** Where batches are missing, though later ones are there: what comes before it is whole. */
+export interface Hole {
+  readonly path: string;
+  readonly offset: number;
+}
+
 /** Goes through the logs of a database, from the oldest to the newest, as if they were one. */
 export class LogHistory {
   readonly #state: ManifestState;
@@ -22,8 +28,15 @@ export class LogHistory {
   /** The end of an earlier log, where it is torn: no batch may follow it. */
   #torn: { readonly path: string; readonly flaw: LogFlaw } | undefined;
 
+  #hole: Hole | undefined;
+
   constructor(state: ManifestState) {
     this.#state = state;
+  }
+
+  /** The hole because of which `verify` has failed, where it was one. */
+  get hole(): Hole | undefined {
+    return this.#hole;
   }
 
   /** Known when all logs were verified. */
@@ -51,7 +64,7 @@ export class LogHistory {
     if (before !== undefined && first !== undefined) this.#lateStart = { path: before, sequence: first };
     for (const flaw of flaws) {
       // What follows shows that it is no torn end: a batch is written when the one before is.
-      if (flaw.until !== undefined) throw hole(path, flaw);
+      if (flaw.until !== undefined) throw this.#refuse(path, flaw);
       this.#torn ??= { path, flaw };
       return flaw;
     }
@@ -59,13 +72,21 @@ export class LogHistory {
   }
 
   #follow(path: string, record: Uint8Array, offset: number): void {
-    if (this.#torn !== undefined) throw hole(this.#torn.path, this.#torn.flaw);
+    if (this.#torn !== undefined) throw this.#refuse(this.#torn.path, this.#torn.flaw);
     if (record.length < HEAD) throw damaged(path, "a batch is too short", offset);
     const sequence = fixed64(record, 0);
     const isNext = this.#next === undefined ? mayBeginWith(this.#state, sequence) : sequence === this.#next;
-    if (!isNext)
+    if (!isNext) {
+      // Where it is the first of all, one cannot tell how much is missing, or whether the log is of this store.
+      if (this.#next !== undefined && sequence > this.#next) this.#hole = { path, offset };
       throw damaged(path, "batches are missing before this one, or the log is not of this store", offset);
+    }
     this.#next = sequence + fixed32(record, 8);
+  }
+
+  #refuse(path: string, { offset, reason }: LogFlaw): Error {
+    this.#hole = { path, offset };
+    return damaged(path, `${reason}, and later batches follow`, offset);
   }
 }
 
@@ -77,8 +98,4 @@ export function mayBeginWith({ starts, isFirstLog }: ManifestState, sequence: nu
   if (start === undefined || isFirstLog) return sequence === (start?.sequence ?? 0) + 1;
   const before = Math.max(starts.at(-2)?.sequence ?? 0, start.inTables);
   return sequence <= start.sequence + 1 && sequence > before;
-}
-
-function hole(path: string, flaw: LogFlaw): Error {
-  return damaged(path, `${flaw.reason}, and later batches follow`, flaw.offset);
 }

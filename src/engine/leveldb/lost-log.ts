@@ -1,7 +1,6 @@
 /** Tells an empty log that was never needed from one whose batches are gone. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { damaged } from "./damage.ts";
 import { type LiveTable, numberOf } from "./live-files.ts";
 import { entriesOfTable } from "./table-entries.ts";
 
@@ -13,22 +12,13 @@ export interface LateStart {
 }
 
 /**
- * Refuses a database whose logs begin late. A compaction that is asked for when nothing is to be written leaves an empty
- * log for a moment: then all that was written before the next log is in tables. Else it was in the log, as after a
- * power cut, and is gone. Cost: it reads tables, in this one case, the newest first.
- *
- * @throws DatabaseError `STORE_DAMAGED`
+ * Whether batches of the empty log are gone. A compaction that is asked for when nothing is to be written leaves an
+ * empty log for a moment: then all that was written before the next log is in tables. Else it was in the log, as after
+ * a power cut. Cost: it reads tables, in this one case, the newest first.
  */
-export function refuseLostLog(
-  directory: string,
-  tables: readonly LiveTable[],
-  start: LateStart | undefined,
-): void {
-  if (start === undefined) return;
+export function isLogLost(directory: string, tables: readonly LiveTable[], { sequence }: LateStart): boolean {
   const newestFirst = [...tables].sort((a, b) => numberOf(b.name) - numberOf(a.name));
-  const isThere = newestFirst.some(({ name }) => reaches(join(directory, name), start.sequence - 1));
-  if (!isThere && start.sequence > 1)
-    throw damaged(start.path, "it is empty, and batches before those of the next log are in no table");
+  return sequence > 1 && !newestFirst.some(({ name }) => reaches(join(directory, name), sequence - 1));
 }
 
 /** Whether a table has an entry with this sequence number, or a later one. */

@@ -2,10 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findLive, manifestName } from "../../../src/engine/leveldb/live-files.ts";
-import { refuseLostLog } from "../../../src/engine/leveldb/lost-log.ts";
+import { isLogLost } from "../../../src/engine/leveldb/lost-log.ts";
 import { readManifest } from "../../../src/engine/leveldb/manifest-file.ts";
 import { usePlaces } from "../../helpers/places.ts";
-import { expectRefused } from "../../helpers/stores.ts";
 
 const places = usePlaces();
 
@@ -30,14 +29,14 @@ test("an empty log before one with batches is nothing, where tables have all tha
   const { directory, tables, last } = await compacted();
   const path = join(directory, "000100.log");
   expect(last).toBeGreaterThan(500);
-  refuseLostLog(directory, tables, undefined);
-  for (const sequence of [1, 2, last, last + 1]) refuseLostLog(directory, tables, { path, sequence });
-  refuseLostLog(directory, [], { path, sequence: 1 });
+  for (const sequence of [1, 2, last, last + 1])
+    expect(isLogLost(directory, tables, { path, sequence })).toBe(false);
+  expect(isLogLost(directory, [], { path, sequence: 1 })).toBe(false);
 });
 
 test("it is damage, where batches before the next log's are in no table", async () => {
   const { directory, tables, last } = await compacted();
   const start = { path: join(directory, "000100.log"), sequence: last + 2 };
-  await expectRefused("STORE_DAMAGED", async () => refuseLostLog(directory, tables, start), "000100.log");
-  await expectRefused("STORE_DAMAGED", async () => refuseLostLog(directory, [], { ...start, sequence: 2 }));
+  expect(isLogLost(directory, tables, start)).toBe(true);
+  expect(isLogLost(directory, [], { ...start, sequence: 2 })).toBe(true);
 });

@@ -1,0 +1,168 @@
+/** Logs with a hole, as a power cut may leave them of a relaxed store: refused, or gone back before if asked to. */
+import { copyFileSync, cpSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StoreOptions } from "@meshgate/database";
+import { beforeEach, describe, expect, test } from "vitest";
+import { LogScan } from "../../../src/engine/leveldb/log-file.ts";
+import { usePlaces } from "../../helpers/places.ts";
+import { expectRefused, expectSound } from "../../helpers/stores.ts";
+
+const places = usePlaces();
+const COMMITS = 30;
+/** Commits whose batches lie in the first and the second of three logs. */
+const FIRST = 10;
+const SECOND = 20;
+const PREFIX = { recovery: "prefix", durability: "relaxed" } as const;
+
+let directory: string;
+let logs: [string, string, string];
+/** Of each log, its batches' bytes. */
+let batches: Buffer[];
+
+const path = (name: string) => join(directory, name);
+const names = () => readdirSync(directory).sort();
+const contents = () =>
+  Object.fromEntries(names().map((name) => [name, readFileSync(path(name)).toString("base64")]));
+
+/** A store whose process has died, its log parted into three as LevelDB parts them: at the end of a batch. */
+beforeEach(async () => {
+  directory = places.path("crashed");
+  const store = await places.open(places.path("store"), { durability: "relaxed" });
+  await store.update((tx) => tx.createBucket("rows"));
+  for (let n = 2; n <= COMMITS; n++)
+    await store.update(async (tx) => (await tx.bucket("rows"))?.put(n, `commit ${n}`));
+  const isOwner = (name: string) => name.endsWith(".lock") || name.endsWith("LOCK");
+  cpSync(places.path("store"), directory, { recursive: true, filter: (name) => !isOwner(name) });
+  const log = names().find((name) => name.endsWith(".log")) as string;
+  const bytes = readFileSync(path(log));
+  const offsets: number[] = [];
+  const scan = new LogScan((_, offset) => offsets.push(offset));
+  scan.push(bytes);
+  expect(scan.end()).toEqual([]);
+  batches = offsets.map((offset, i) => bytes.subarray(offset, offsets[i + 1]));
+  const later = (by: number) => `${String(Number.parseInt(log, 10) + by).padStart(6, "0")}.log`;
+  logs = [log, later(100), later(101)];
+  // What makes the store may take a batch of its own.
+  const own = batches.length - COMMITS;
+  const ends = [own + FIRST, own + SECOND, batches.length];
+  logs.forEach((name, i) => {
+    writeFileSync(path(name), Buffer.concat(batches.slice(ends[i - 1] ?? 0, ends[i])));
+  });
+});
+
+/** Which commits a store has, in order. */
+async function commitsIn(options: StoreOptions): Promise<{ commits: number[]; recovered: unknown }> {
+  const store = await places.open(directory, options);
+  const rows = await store.view(async (tx) => (await tx.bucket<string, number>("rows"))?.range().toArray());
+  expect(rows?.every(([n, text]) => text === `commit ${n}`)).toBe(true);
+  const { commit, recovered } = store.stats();
+  expect(commit).toBe(1 + (rows?.length ?? 0));
+  await expectSound(store);
+  await store.close();
+  return { commits: rows?.map(([n]) => n) ?? [], recovered };
+}
+
+const upTo = (last: number) => Array.from({ length: Math.max(0, last - 1) }, (_, i) => i + 2);
+
+const cutBy = (name: string, bytes: number) => {
+  const content = readFileSync(path(name));
+  writeFileSync(path(name), content.subarray(0, Math.max(0, content.length - bytes)));
+};
+const lastOf = (name: string) => {
+  const content = readFileSync(path(name));
+  const last = batches.find((batch) => content.subarray(-batch.length).equals(batch)) as Buffer;
+  return last.length;
+};
+
+const HOLES: readonly [what: string, make: () => void, last: number, file: () => string][] = [
+  ["its end torn off", () => cutBy(logs[0], 5), FIRST - 1, () => logs[0]],
+  ["the second one's end torn off", () => cutBy(logs[1], 5), SECOND - 1, () => logs[1]],
+  ["its last batch gone", () => cutBy(logs[0], lastOf(logs[0])), FIRST - 1, () => logs[1]],
+  ["nothing left of the second", () => writeFileSync(path(logs[1]), ""), FIRST, () => logs[2]],
+  [
+    "zeros at its end",
+    () => {
+      const content = readFileSync(path(logs[0]));
+      writeFileSync(path(logs[0]), content.fill(0, content.length - lastOf(logs[0])));
+    },
+    FIRST - 1,
+    () => logs[0],
+  ],
+  [
+    "a sector of zeros amid the last one",
+    () => {
+      const content = readFileSync(path(logs[2]));
+      const at = (batches.at(-COMMITS + SECOND) as Buffer).length;
+      writeFileSync(path(logs[2]), content.fill(0, at, at + 10));
+    },
+    SECOND + 1,
+    () => logs[2],
+  ],
+];
+
+test("three logs without a hole are one history", async () => {
+  const { commits, recovered } = await commitsIn(PREFIX);
+  expect(commits).toEqual(upTo(COMMITS));
+  expect(recovered).toBeUndefined();
+  expect(names().filter((name) => name.includes(".lost"))).toEqual([]);
+});
+
+describe.each(HOLES)("a log with %s", (_, make, last, file) => {
+  beforeEach(make);
+
+  test("is refused, and nothing is changed", async () => {
+    const before = contents();
+    await expectRefused("STORE_DAMAGED", () => places.open(directory), file());
+    await expectRefused("STORE_DAMAGED", () => places.open(directory, { ...PREFIX, readOnly: true }), file());
+    expect(contents()).toEqual(before);
+  });
+
+  test("is gone back before, once, where that is asked for", async () => {
+    const before = contents();
+    const { commits, recovered } = await commitsIn(PREFIX);
+    expect(commits).toEqual(upTo(last));
+    expect(recovered).toMatchObject({ file: file(), offset: expect.any(Number), reason: expect.any(String) });
+    // All logs from the one with the hole on are kept as they were.
+    const { kept } = recovered as { kept: string[] };
+    const from = logs.indexOf(file());
+    expect([...kept].sort()).toEqual(logs.slice(from).map((name) => `${name}.lost`));
+    for (const name of kept) expect(contents()[name]).toBe(before[name.replace(".lost", "")]);
+    expect(await commitsIn({})).toEqual({ commits, recovered: undefined });
+  });
+
+  test("is gone back before to the same commit after a crash amid that", async () => {
+    const from = logs.indexOf(file());
+    const later = logs.slice(from + 1).reverse();
+    for (let step = 0; step <= later.length; step++) {
+      const crashed = places.path(`crashed-${step}`);
+      cpSync(directory, crashed, { recursive: true });
+      copyFileSync(join(crashed, file()), join(crashed, `${file()}.lost`));
+      for (const name of later.slice(0, step)) renameSync(join(crashed, name), join(crashed, `${name}.lost`));
+      const original = directory;
+      directory = crashed;
+      expect((await commitsIn(PREFIX)).commits).toEqual(upTo(last));
+      directory = original;
+    }
+  });
+});
+
+test("a hole in what was closed in good order is no power cut's", async () => {
+  const store = await places.open(directory, PREFIX);
+  await store.update(async (tx) => (await tx.bucket("rows"))?.put(COMMITS + 1, `commit ${COMMITS + 1}`));
+  await store.update(async (tx) => (await tx.bucket("rows"))?.put(COMMITS + 2, `commit ${COMMITS + 2}`));
+  await store.close();
+  const log = names().find((name) => name.endsWith(".log")) as string;
+  const content = readFileSync(path(log));
+  content[10] = (content[10] as number) ^ 1;
+  writeFileSync(path(log), content);
+  await expectRefused("STORE_DAMAGED", () => places.open(directory, PREFIX), log);
+});
+
+test("a store goes on after it went back, and may go back once more", async () => {
+  cutBy(logs[0], 5);
+  expect((await commitsIn(PREFIX)).commits).toEqual(upTo(FIRST - 1));
+  const store = await places.open(directory, PREFIX);
+  await store.update(async (tx) => (await tx.bucket("rows"))?.put(FIRST, `commit ${FIRST}`));
+  await store.close();
+  expect((await commitsIn(PREFIX)).commits).toEqual(upTo(FIRST));
+});
