@@ -4,7 +4,7 @@ import { collection, openStore, type RepairOptions, repair } from "@meshgate/dat
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { FileReader } from "../../src/engine/leveldb/file-reader.ts";
-import { recordsOf } from "../../src/engine/leveldb/log-records.ts";
+import { recordsOf } from "../../src/engine/leveldb/log-file.ts";
 import { readIndex } from "../../src/engine/leveldb/table-file.ts";
 import { finishReplacing, refuseRoom } from "../../src/repair/files.ts";
 import { randomBy } from "../bolt/damage.ts";

@@ -31,11 +31,25 @@ export interface LogFlaw {
 /** Gets each sound record, and where it begins. What it gets is a view. */
 type Visit = (record: Uint8Array, offset: number) => void;
 
+export interface LogScanOptions {
+  /** How many bytes of each record are wanted, at least; the rest is checked only. All by default. */
+  readonly keep?: number | undefined;
+  /** Gets each flaw as it is met, when it is not known yet whether records follow. */
+  readonly onFlaw?: (flaw: LogFlaw) => void;
+  /**
+   * Whether the rest of a block is passed over behind a flaw, instead of looked through for the next record: what looks
+   * like one there may be a part of somebody's value. False by default.
+   */
+  readonly skipsBlocks?: boolean;
+}
+
 /** Takes a log apart, block by block. After a flaw it goes on where the next record begins. */
 export class LogScan {
   readonly flaws: LogFlaw[] = [];
   readonly #visit: Visit;
   readonly #keep: number;
+  readonly #onFlaw: LogScanOptions["onFlaw"];
+  readonly #skipsBlocks: boolean;
   #size = 0;
   /** Whether the scan is past a flaw, and has met no beginning of a record since. */
   #lost = false;
@@ -43,10 +57,12 @@ export class LogScan {
   #kept = 0;
   #begun: number | undefined;
 
-  /** @param keep how many bytes of each record are wanted, at least; the rest is checked only */
-  constructor(visit: Visit, keep = Number.POSITIVE_INFINITY) {
+  constructor(visit: Visit, options: LogScanOptions = {}) {
+    const { keep = Number.POSITIVE_INFINITY, onFlaw, skipsBlocks = false } = options;
     this.#visit = visit;
     this.#keep = keep;
+    this.#onFlaw = onFlaw;
+    this.#skipsBlocks = skipsBlocks;
   }
 
   /** Takes the next blocks; all but the last call with whole ones. */
@@ -69,12 +85,11 @@ export class LogScan {
       if (length !== undefined) {
         this.#fragment(block, at, length, base + at);
         at += HEADER + length;
-      } else if (this.#lost) {
-        // The length may be what is wrong, so that the next fragment may begin anywhere.
-        at++;
-      } else {
-        this.#flaw(base + at, ...complaint(block, at));
+        continue;
       }
+      if (!this.#lost) this.#flaw(base + at, ...complaint(block, at));
+      // The length may be what is wrong, so that the next fragment may begin anywhere.
+      at = this.#skipsBlocks ? block.length : at + 1;
     }
     const isCut = at < block.length && block.length < BLOCK;
     if (isCut && !this.#lost) this.#flaw(base + at, "cut", "the file ends amid a record");
@@ -110,7 +125,9 @@ export class LogScan {
 
   #flaw(offset: number, kind: LogFlaw["kind"], reason: string): void {
     // A record that was begun and cannot end is where the flaw begins.
-    this.flaws.push({ offset: Math.min(offset, this.#begun ?? offset), kind, reason });
+    const flaw = { offset: Math.min(offset, this.#begun ?? offset), kind, reason };
+    this.flaws.push(flaw);
+    this.#onFlaw?.(flaw);
     this.#begun = undefined;
     this.#lost = true;
   }
@@ -142,9 +159,34 @@ function complaint(block: Uint8Array, at: number): [LogFlaw["kind"], string] {
 }
 
 /** Takes a file apart that the reader has open. @returns its flaws, in order */
-export async function scanLog(reader: FileReader, visit: Visit, keep?: number): Promise<readonly LogFlaw[]> {
-  const scan = new LogScan(visit, keep);
+export async function scanLog(
+  reader: FileReader,
+  visit: Visit,
+  options?: LogScanOptions,
+): Promise<readonly LogFlaw[]> {
+  const scan = new LogScan(visit, options);
   for (let at = 0; at < reader.size; at += STRETCH)
     scan.push(await reader.bytes(at, Math.min(STRETCH, reader.size - at)));
   return scan.end();
 }
+
+/** A record that is sound. */
+export interface LogRecord {
+  readonly offset: number;
+  readonly record: Uint8Array;
+}
+
+/** The sound records of a log that is in memory, and between them its flaws; see {@link LogScanOptions.skipsBlocks}. */
+export function* recordsOf(file: Uint8Array): Generator<LogRecord | LogFlaw> {
+  const found: (LogRecord | LogFlaw)[] = [];
+  const onFlaw = (flaw: LogFlaw) => found.push(flaw);
+  const scan = new LogScan((record, offset) => found.push({ offset, record }), { onFlaw, skipsBlocks: true });
+  for (let at = 0; at < file.length; at += BLOCK) {
+    scan.push(file.subarray(at, at + BLOCK));
+    yield* found.splice(0);
+  }
+  scan.end();
+  yield* found;
+}
+
+export const isFlaw = (item: LogRecord | LogFlaw): item is LogFlaw => !("record" in item);

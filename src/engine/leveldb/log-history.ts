@@ -58,7 +58,7 @@ export class LogHistory {
       if (this.#next === undefined) first = fixed64(record, 0);
       this.#follow(path, record, offset);
     };
-    const flaws = await scanLog(reader, follow, HEAD);
+    const flaws = await scanLog(reader, follow, { keep: HEAD });
     const before = this.#before;
     this.#before = path;
     if (before !== undefined && first !== undefined) this.#lateStart = { path: before, sequence: first };

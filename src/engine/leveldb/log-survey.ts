@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Entry } from "./entry.ts";
 import { addFlaw, type Flaw, hasLog, LATEST, type Survey, UNRANKED } from "./findings.ts";
 import { fileName } from "./live-files.ts";
+import { isFlaw, recordsOf } from "./log-file.ts";
 import { mayBeginWith } from "./log-history.ts";
-import { isDamage, recordsOf } from "./log-records.ts";
 import type { ManifestState } from "./manifest-file.ts";
 import { compareEntries } from "./merge.ts";
 import { decodeBatch, type WriteBatch } from "./write-batch.ts";
@@ -32,7 +32,7 @@ export async function surveyLogs(
   for (const file of logs) {
     for (const item of recordsOf(await readFile(join(directory, file)))) {
       const { offset } = item;
-      if (isDamage(item)) history.miss({ file, offset, reason: item.reason });
+      if (isFlaw(item)) history.miss({ file, offset, reason: item.reason });
       else history.read(file, offset, item.record);
     }
   }

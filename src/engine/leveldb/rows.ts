@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { damaged, isMissing } from "./damage.ts";
 import { type Entry, keyIn } from "./entry.ts";
 import { CURRENT, findLive, type LiveTable, manifestName } from "./live-files.ts";
-import { isDamage, recordsOf } from "./log-records.ts";
+import { isFlaw, recordsOf } from "./log-file.ts";
 import { readManifest } from "./manifest-file.ts";
 import { compareEntries, type EntrySource, merge } from "./merge.ts";
 import { entriesOfTable } from "./table-entries.ts";
@@ -71,7 +71,7 @@ function logSource(directory: string, name: string): FileSource {
     open: async () => {
       const entries: Entry[] = [];
       for (const item of recordsOf(await readWhole(path))) {
-        if (isDamage(item)) throw damaged(path, item.reason, item.offset);
+        if (isFlaw(item)) throw damaged(path, item.reason, item.offset);
         for (const entry of decodeBatch(item.record).entries) entries.push(entry);
       }
       return entries.sort(compareEntries).values();
