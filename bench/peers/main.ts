@@ -1,4 +1,5 @@
 // npm run bench:peers: measures the built library beside what users would pick instead, and draws it.
+import { setMaxListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +25,8 @@ const CACHE = "warm: stores were written or read just before";
 const options = readOptions(process.argv.slice(2));
 const directory = mkdtempSync(join(tmpdir(), "meshgate-peers-"));
 const interruption = new AbortController();
+// Each process that measures listens for it.
+setMaxListeners(0, interruption.signal);
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interruption.abort());
 process.on("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
 

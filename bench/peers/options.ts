@@ -20,14 +20,14 @@ const RESULTS = fileURLToPath(new URL("../results", import.meta.url));
 
 const FULL: PeerEffort = {
   quick: false,
-  trials: { launches: 3, rounds: 6, roundMs: 60, warmUpMs: 250 },
+  trials: { launches: 2, rounds: 8, roundMs: 60, warmUpMs: 1000 },
   lives: 3,
   rows: { samples: 500_000, readings: 200_000 },
 };
 
 const QUICK: PeerEffort = {
   quick: true,
-  trials: { launches: 1, rounds: 3, roundMs: 30, warmUpMs: 200 },
+  trials: { launches: 1, rounds: 3, roundMs: 30, warmUpMs: 400 },
   lives: 1,
   rows: { samples: 120_000, readings: 50_000 },
 };
