@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Command, CommanderError, Option } from "commander";
 import { addCare } from "./care-program.ts";
 import { goCommand, infoCommand, plainCommand } from "./commands.ts";
@@ -146,6 +147,8 @@ function addImport(program: Command, host: Host, finish: (code: number) => void)
 }
 
 function readVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  // By the package's name: where this file lies is for the build to say.
+  const require = createRequire(import.meta.url);
+  const text = readFileSync(require.resolve("@meshgate/database/package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
