@@ -210,7 +210,8 @@ export class CommitQueue {
     }
     for (const key of group.purged) batch.del(key, this.#text);
     const commits = group.lastCommit > 0;
-    if (commits) batch.put(...this.#options.commitRow(group.lastCommit), this.#text);
+    // Purges end with it, too: LevelDB forgets deletes, and a batch that left nothing in a table would seem to be lost.
+    batch.put(...this.#options.commitRow(commits ? group.lastCommit : this.#written), this.#text);
     // Purges sync, too: the last of them removes the mark that others would be repeated by. Where LevelDB begins a new
     // log between the two, a sync of that one leaves the deletes of the rows behind.
     const options: { sync: boolean } = { sync: this.#options.sync };

@@ -112,7 +112,6 @@ export function firstAhead(limit: number): number {
 /** Reads rows of an engine, at a snapshot or as they are now. */
 export class EngineReader implements RowReader {
   readonly #iterator: EngineIterator | undefined;
-  readonly #from: string;
   /** How many rows are still wanted. The engine is not told: past a limit it would not free what it holds. */
   #wanted: number;
   #buffer: readonly Row[] = NO_ROWS;
@@ -120,10 +119,14 @@ export class EngineReader implements RowReader {
   #nextSize: number;
   /** The next rows, asked for while those of the buffer are taken. */
   #ahead: Promise<Row[]> | undefined;
+  /** Comes when the buffer has the next rows: steps that were not awaited one by one wait for the same. */
+  #filling: Promise<void> | undefined;
   /** The read that is under way. */
   #reading: Promise<Row[]> | undefined;
   /** Rows of the last chunk, which the engine still holds. */
   #held = 0;
+  /** The key of the last of them. */
+  #last: string | undefined;
   #isClosed = false;
   /** Whether that chunk was shorter than asked for: mostly since there are no more rows. */
   #isShort = false;
@@ -132,13 +135,13 @@ export class EngineReader implements RowReader {
     const { from, to, reverse, limit, keys, values, format } = range;
     this.#nextSize = range.firstChunk;
     this.#wanted = limit;
-    this.#from = from;
     if (limit === 0 || compareKeys(from, to) >= 0) return;
     const options = {
       gte: from,
       lt: to,
       reverse,
-      keys,
+      // A walk that may come to the end of the range must know its last row: see close().
+      keys: keys || limit === Number.POSITIVE_INFINITY,
       values,
       keyEncoding: "utf8",
       valueEncoding: format,
@@ -153,35 +156,45 @@ export class EngineReader implements RowReader {
     if (this.#iterator === undefined || wanted === 0) return [];
     if (this.#isClosed) throw endedError();
     underWay++;
+    const reading = this.#iterator.nextv(wanted);
+    this.#reading = reading;
     try {
-      this.#reading = this.#iterator.nextv(wanted);
-      const rows = await this.#reading;
+      const rows = await reading;
       this.#wanted -= rows.length;
       this.#isShort = rows.length < wanted;
       // What gives none may not have asked the engine.
-      if (rows.length > 0) this.#held = rows.length;
+      if (rows.length > 0) {
+        this.#held = rows.length;
+        this.#last = rows.at(-1)?.[0];
+      }
       return rows;
     } catch (error) {
       throw readError(error);
     } finally {
       underWay--;
-      this.#reading = undefined;
+      if (this.#reading === reading) this.#reading = undefined;
     }
   }
 
   step(): Awaitable<Row | undefined> {
     if (this.#at < this.#buffer.length) return this.#buffer[this.#at++];
-    return this.#iterator === undefined ? undefined : this.#refill();
+    if (this.#iterator === undefined) return undefined;
+    this.#filling ??= this.#fill().finally(() => {
+      this.#filling = undefined;
+    });
+    return this.#filling.then(() => (this.#buffer.length === 0 ? undefined : this.step()));
   }
 
-  async #refill(): Promise<Row | undefined> {
+  async #fill(): Promise<void> {
     const isWalk = this.#buffer.length > 0;
-    this.#buffer = await (this.#ahead ?? this.#readOn());
-    this.#at = 1;
+    const ahead = this.#ahead ?? this.#readOn();
+    this.#ahead = undefined;
+    this.#buffer = await ahead;
+    this.#at = 0;
     // Whoever has come to a second chunk will mostly want a third.
-    this.#ahead = isWalk && this.#buffer.length > 0 ? this.#readOn() : undefined;
-    this.#ahead?.catch(() => undefined); // Whoever comes to it gets the error.
-    return this.#buffer[0];
+    if (!isWalk || this.#buffer.length === 0) return;
+    this.#ahead = this.#readOn();
+    this.#ahead.catch(() => undefined); // Whoever comes to it gets the error.
   }
 
   #readOn(): Promise<Row[]> {
@@ -198,12 +211,17 @@ export class EngineReader implements RowReader {
     const close = () => iterator.close().catch(() => undefined);
     const free = () => {
       if (this.#held < FREED_FROM) return close();
-      // At the end, only a seek has it read again.
-      if (this.#isShort) iterator.seek(this.#from);
+      // At the end, only a seek has it read again. To a row that is there: it is done on this thread, and would have to
+      // cross all that was deleted before one that is.
+      if (this.#isShort) iterator.seek(this.#last as string);
       return iterator.nextv(1).then(close, close);
     };
-    if (this.#reading === undefined) free();
-    else this.#reading.then(free).catch(close);
+    try {
+      if (this.#reading === undefined) free();
+      else this.#reading.then(free).catch(close);
+    } catch {
+      close(); // An engine that cannot seek.
+    }
   }
 }
 

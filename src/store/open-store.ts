@@ -130,5 +130,11 @@ function checkStoreOptions(options: StoreOptions) {
       `The option recovery is ${show(settings.recovery)}. Pass "refuse" or "prefix".`,
     );
   }
+  if (settings.recovery === "prefix" && settings.verify === "never") {
+    throw new DatabaseError(
+      "OPTION_INVALID",
+      'With verify: "never" nobody would see the hole that recovery: "prefix" is for. Leave one of the two out.',
+    );
+  }
   return settings;
 }

@@ -1,8 +1,9 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import type { Bucket, Store, StoreOptions, Transaction } from "@meshgate/database";
+import { type Bucket, openStore, type Store, type StoreOptions, type Transaction } from "@meshgate/database";
 import { ClassicLevel } from "classic-level";
+import { MemoryLevel } from "memory-level";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type AnyLevel, type Count, countOpen, type Tap, tap } from "../helpers/levels.ts";
 import { codeOf, type Location, settles, soon, usePlaces } from "../helpers/places.ts";
@@ -220,6 +221,51 @@ test("iterators are closed with their transaction, at the latest", async () => {
   await (await rowsIn(reader)).cursor().first();
   await reader.rollback();
   await expect.poll(() => iterators.live).toBe(0);
+});
+
+test("steps that are not awaited one by one meet each row once, in order", async () => {
+  const { store } = await counted({});
+  const text = "x".repeat(20_000);
+  await store.update(async (tx) => {
+    const bucket = await tx.createBucket("many");
+    for (let i = 0; i < 700; i++) await bucket.put(i, i % 3 === 0 ? text : i);
+  });
+  await store.view(async (tx) => {
+    const steps = ((await tx.bucket("many")) as Bucket).keys()[Symbol.asyncIterator]();
+    const values = ((await tx.bucket("many")) as Bucket).range()[Symbol.asyncIterator]();
+    for (const walk of [steps, values]) {
+      const met: unknown[] = [];
+      for (let isOver = false; !isOver; ) {
+        const results = await Promise.all(Array.from({ length: 7 }, () => walk.next()));
+        isOver = results.some(({ done }) => done);
+        for (const { done, value } of results) if (!done) met.push(Array.isArray(value) ? value[0] : value);
+      }
+      expect(met).toEqual(Array.from({ length: 700 }, (_, i) => i));
+    }
+  });
+});
+
+test("an engine that cannot seek is read as any other", async () => {
+  class WithoutSeek extends MemoryLevel<string, string> {
+    override iterator(...args: unknown[]): never {
+      const iterator = super.iterator(...(args as []));
+      iterator.seek = () => {
+        throw new Error("This engine cannot seek.");
+      };
+      return iterator as never;
+    }
+  }
+  const store = await openStore(new WithoutSeek());
+  await store.update(async (tx) => {
+    const bucket = await tx.createBucket("b");
+    for (let i = 0; i < 100; i++) await bucket.put(i, i);
+  });
+  await store.view(async (tx) => {
+    const bucket = (await tx.bucket("b")) as Bucket;
+    expect(await bucket.values({ gte: 50 }).toArray()).toHaveLength(50);
+    expect(await bucket.values({ reverse: true, limit: 40 }).toArray()).toHaveLength(40);
+  });
+  await store.close();
 });
 
 describe("maxTransactionAge", () => {

@@ -45,7 +45,6 @@ export class Inspection {
   async verify(everything: boolean): Promise<void> {
     const reader = new FileReader();
     try {
-      await this.#verifyLogs(reader, everything);
       for (const { name, record } of this.#live.tables) {
         if (!everything && this.tables.get(name) !== undefined) continue;
         const path = join(this.#directory, name);
@@ -54,6 +53,8 @@ export class Inspection {
         this.tables.set(name, stamp);
         this.hasNews ||= !isSame(stamp, this.#seal?.files[name]);
       }
+      // Last: nobody goes back before a hole in the logs of a database that is damaged besides.
+      await this.#verifyLogs(reader, everything);
     } finally {
       await reader.close();
     }

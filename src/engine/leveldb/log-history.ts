@@ -77,11 +77,19 @@ export class LogHistory {
     const sequence = fixed64(record, 0);
     const isNext = this.#next === undefined ? mayBeginWith(this.#state, sequence) : sequence === this.#next;
     if (!isNext) {
-      // Where it is the first of all, one cannot tell how much is missing, or whether the log is of this store.
-      if (this.#next !== undefined && sequence > this.#next) this.#hole = { path, offset };
+      if (this.#isAhead(sequence)) this.#hole = { path, offset };
       throw damaged(path, "batches are missing before this one, or the log is not of this store", offset);
     }
     this.#next = sequence + fixed32(record, 8);
+  }
+
+  /**
+   * Whether a batch that does not follow comes too late, rather than from elsewhere: after the last one, or after a log
+   * that was needed and has nothing left.
+   */
+  #isAhead(sequence: number): boolean {
+    if (this.#next !== undefined) return sequence > this.#next;
+    return this.#before !== undefined && sequence > (this.#state.starts.at(-1)?.sequence ?? 0);
   }
 
   #refuse(path: string, { offset, reason }: LogFlaw): Error {

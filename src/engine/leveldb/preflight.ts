@@ -63,8 +63,10 @@ export async function preflight(directory: string, options: PreflightOptions): P
     if (options.goesBack !== true || hole === undefined) throw error;
     const { reason } = (error as DatabaseError).details as { reason: string };
     const kept = goBack(logs, hole);
-    const found = await preflight(directory, { ...options, goesBack: false });
-    return { ...found, recovery: { file: basename(hole.path), offset: hole.offset, reason, kept } };
+    // There may be another hole before that one, which shows only now.
+    const { recovery, ...found } = await preflight(directory, options);
+    const first = recovery ?? { file: basename(hole.path), offset: hole.offset, reason, kept: [] };
+    return { ...found, recovery: { ...first, kept: [...kept, ...first.kept] } };
   }
   if (options.seals && inspection.hasNews)
     writeSeal(directory, { clean: false, current, files: inspection.sound() });

@@ -1,9 +1,19 @@
 /** Logs with a hole, as a power cut may leave them of a relaxed store: refused, or gone back before if asked to. */
-import { copyFileSync, cpSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { StoreOptions } from "@meshgate/database";
 import { beforeEach, describe, expect, test } from "vitest";
+import { crc32c } from "../../../src/engine/leveldb/crc32c.ts";
 import { LogScan } from "../../../src/engine/leveldb/log-file.ts";
+import { readManifest } from "../../../src/engine/leveldb/manifest-file.ts";
 import { usePlaces } from "../../helpers/places.ts";
 import { expectRefused, expectSound } from "../../helpers/stores.ts";
 
@@ -165,4 +175,90 @@ test("a store goes on after it went back, and may go back once more", async () =
   await store.update(async (tx) => (await tx.bucket("rows"))?.put(FIRST, `commit ${FIRST}`));
   await store.close();
   expect((await commitsIn(PREFIX)).commits).toEqual(upTo(FIRST));
+});
+
+test("a database that is damaged besides is refused, and keeps its logs", async () => {
+  // A second life, so that the first one's rows are in a table.
+  const store = await places.open(directory, PREFIX);
+  await store.compact();
+  for (let n = 1; n <= 3; n++)
+    await store.update(async (tx) => (await tx.bucket("rows"))?.put(COMMITS + n, `commit ${COMMITS + n}`));
+  const crashed = places.path("crashed-again");
+  cpSync(directory, crashed, { recursive: true, filter: (name) => !/LOCK$|\.lock$/.test(name) });
+  await store.close();
+  directory = crashed;
+  const log = names().findLast((name) => name.endsWith(".log")) as string;
+  const content = readFileSync(path(log));
+  writeFileSync(path(log), content.fill(0, 20, 30));
+  const table = names().find((name) => name.endsWith(".ldb")) as string;
+  const rows = readFileSync(path(table));
+  rows[20] = (rows[20] as number) ^ 1;
+  writeFileSync(path(table), rows);
+  const before = contents();
+  await expectRefused("STORE_DAMAGED", () => places.open(directory, PREFIX), table);
+  expect({ ...contents(), [table]: "" }).toEqual({ ...before, [table]: "" });
+});
+
+test("nobody goes back without looking: recovery and verify that contradict each other are refused", async () => {
+  await expectRefused("OPTION_INVALID", () => places.open(directory, { ...PREFIX, verify: "never" }));
+});
+
+describe("a hole behind a log that is gone as a whole", () => {
+  const frame = (data: Buffer): Buffer => {
+    const record = Buffer.concat([Buffer.alloc(7), data]);
+    record.writeUInt16LE(data.length, 4);
+    record[6] = 1;
+    const crc = crc32c(record, 6, record.length);
+    record.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0, 0);
+    return record;
+  };
+  const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
+  /** A batch that puts one row. */
+  const batch = (sequence: number, key: string): Buffer => {
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(sequence, 0);
+    head.writeUInt32LE(1, 8);
+    return frame(Buffer.concat([head, Buffer.from([1, key.length, ...Buffer.from(key), 1, 118])]));
+  };
+
+  const [FIRST_LOG, SECOND_LOG] = ["000900.log", "000901.log"];
+
+  /** Makes what a power cut leaves where five or more writes of the first log were in no table yet. */
+  async function cutOff(later: (lastSequence: number) => Buffer[]): Promise<void> {
+    const store = await places.open(directory, PREFIX);
+    await store.compact();
+    const crashed = places.path("crashed-again");
+    cpSync(directory, crashed, { recursive: true, filter: (name) => !/LOCK$|\.lock$/.test(name) });
+    await store.close();
+    directory = crashed;
+    const current = path(readFileSync(path("CURRENT"), "latin1").trim());
+    const { lastSequence } = readManifest(current, readFileSync(current), false);
+    // As LevelDB tells of a new log.
+    const edit = [2, ...varint(900), 3, ...varint(902), 4, ...varint(lastSequence + 5)];
+    appendFileSync(current, frame(Buffer.from(edit)));
+    writeFileSync(path(FIRST_LOG), "");
+    writeFileSync(path(SECOND_LOG), Buffer.concat(later(lastSequence)));
+  }
+
+  test("is not where it ends: both are found in one opening", async () => {
+    await cutOff((last) => [batch(last + 6, "zzz1"), Buffer.alloc(60), batch(last + 9, "zzz3")]);
+    const { commits, recovered } = await commitsIn(PREFIX);
+    expect(commits).toEqual(upTo(COMMITS));
+    expect(recovered).toMatchObject({ file: FIRST_LOG, offset: 0 });
+    expect((recovered as { kept: string[] }).kept).toHaveLength(3);
+    expect((await commitsIn({})).commits).toEqual(commits);
+  });
+
+  test("is gone back before, however much of that log is missing", async () => {
+    await cutOff((last) => [batch(last + 40, "zzz1")]);
+    await expectRefused("STORE_DAMAGED", () => places.open(directory), SECOND_LOG);
+    const { commits, recovered } = await commitsIn(PREFIX);
+    expect(commits).toEqual(upTo(COMMITS));
+    expect(recovered).toMatchObject({ file: SECOND_LOG, offset: 0 });
+  });
+
+  test("is none where an older log was put in its place", async () => {
+    await cutOff((last) => [batch(last - 20, "zzz1")]);
+    await expectRefused("STORE_DAMAGED", () => places.open(directory, PREFIX), SECOND_LOG);
+  });
 });
