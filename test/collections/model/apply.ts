@@ -74,7 +74,10 @@ function beyond(
   return rows.filter((row) => byBytes(row.position, position) * side > 0);
 }
 
-/** Walks a range, and writes between its steps: each step gives what comes next at that moment. */
+/**
+ * Walks a range, and writes between its steps: each step gives what comes next at that moment. A record that the writes
+ * move ahead within an index is not met again, unless the index has several entries of a record.
+ */
 async function applyWalk(
   records: AnyRecords,
   model: ModelCollection,
@@ -83,14 +86,19 @@ async function applyWalk(
   const bounds = boundsOf(model.spec, by, plan);
   let position: string | undefined;
   let met = 0;
+  const isOnce = by !== undefined && model.spec.indexes[by]?.multiEntry === undefined;
+  const known = new Set<string>();
+  const keyIn = ({ record }: ModelRow) => JSON.stringify(keyOf(model.spec, record));
+  const ahead = () => beyond(model, by, bounds, position).filter((row) => !(isOnce && known.has(keyIn(row))));
   for await (const record of queriesOf(records, by).range(bounds as never)) {
-    const [next] = beyond(model, by, bounds, position);
+    const [next] = ahead();
     expect(record).toEqual(next?.record);
     position = next?.position;
+    if (next !== undefined) known.add(keyIn(next));
     const write = writes[met++];
     if (write !== undefined) await applyWrite(records, model, write);
   }
-  if (met !== bounds.limit) expect(beyond(model, by, bounds, position)).toEqual([]);
+  if (met !== bounds.limit) expect(ahead()).toEqual([]);
 }
 
 /** Asks for page after page by token, and writes between them: what lies ahead is met, nothing is met twice. */
