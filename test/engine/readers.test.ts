@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { type Bucket, openStore, type Store, type StoreOptions, type Transaction } from "@meshgate/database";
 import { ClassicLevel } from "classic-level";
-import { MemoryLevel } from "memory-level";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type AnyLevel, type Count, countOpen, type Tap, tap } from "../helpers/levels.ts";
+import { type AnyLevel, type Count, countOpen, type Tap, tap, WithoutSeek } from "../helpers/levels.ts";
 import { codeOf, type Location, settles, soon, usePlaces } from "../helpers/places.ts";
 import { expectRefused, expectSound } from "../helpers/stores.ts";
 
@@ -246,15 +245,6 @@ test("steps that are not awaited one by one meet each row once, in order", async
 });
 
 test("an engine that cannot seek is read as any other", async () => {
-  class WithoutSeek extends MemoryLevel<string, string> {
-    override iterator(...args: unknown[]): never {
-      const iterator = super.iterator(...(args as []));
-      iterator.seek = () => {
-        throw new Error("This engine cannot seek.");
-      };
-      return iterator as never;
-    }
-  }
   const store = await openStore(new WithoutSeek());
   await store.update(async (tx) => {
     const bucket = await tx.createBucket("b");

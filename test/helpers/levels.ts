@@ -46,6 +46,17 @@ export class WithoutEither extends WithoutGetSync {
   }
 }
 
+/** An engine whose iterators go forward only. */
+export class WithoutSeek extends MemoryLevel<string, string> {
+  override iterator(...args: unknown[]): never {
+    const iterator = super.iterator(...(args as []));
+    iterator.seek = () => {
+      throw new Error("This engine cannot seek.");
+    };
+    return iterator as never;
+  }
+}
+
 /** A chained batch that was written, or was to be. */
 export interface Written {
   readonly sync: boolean | undefined;

@@ -34,6 +34,11 @@ const names = () => readdirSync(directory).sort();
 const contents = () =>
   Object.fromEntries(names().map((name) => [name, readFileSync(path(name)).toString("base64")]));
 
+/** Copies an open store as it would be if its process died now: what tells of the owner stays behind. */
+function copyAsCrashed(from: string, to: string): void {
+  cpSync(from, to, { recursive: true, filter: (name) => !/LOCK$|\.lock$/.test(name) });
+}
+
 /** A store whose process has died, its log parted into three as LevelDB parts them: at the end of a batch. */
 beforeEach(async () => {
   directory = places.path("crashed");
@@ -41,8 +46,7 @@ beforeEach(async () => {
   await store.update((tx) => tx.createBucket("rows"));
   for (let n = 2; n <= COMMITS; n++)
     await store.update(async (tx) => (await tx.bucket("rows"))?.put(n, `commit ${n}`));
-  const isOwner = (name: string) => name.endsWith(".lock") || name.endsWith("LOCK");
-  cpSync(places.path("store"), directory, { recursive: true, filter: (name) => !isOwner(name) });
+  copyAsCrashed(places.path("store"), directory);
   const log = names().find((name) => name.endsWith(".log")) as string;
   const bytes = readFileSync(path(log));
   const offsets: number[] = [];
@@ -184,7 +188,7 @@ test("a database that is damaged besides is refused, and keeps its logs", async 
   for (let n = 1; n <= 3; n++)
     await store.update(async (tx) => (await tx.bucket("rows"))?.put(COMMITS + n, `commit ${COMMITS + n}`));
   const crashed = places.path("crashed-again");
-  cpSync(directory, crashed, { recursive: true, filter: (name) => !/LOCK$|\.lock$/.test(name) });
+  copyAsCrashed(directory, crashed);
   await store.close();
   directory = crashed;
   const log = names().findLast((name) => name.endsWith(".log")) as string;
@@ -228,7 +232,7 @@ describe("a hole behind a log that is gone as a whole", () => {
     const store = await places.open(directory, PREFIX);
     await store.compact();
     const crashed = places.path("crashed-again");
-    cpSync(directory, crashed, { recursive: true, filter: (name) => !/LOCK$|\.lock$/.test(name) });
+    copyAsCrashed(directory, crashed);
     await store.close();
     directory = crashed;
     const current = path(readFileSync(path("CURRENT"), "latin1").trim());
