@@ -78,7 +78,7 @@ export async function runKills({
       await rm(life.directory, { recursive: true });
       life = new Life(join(directory, `db-${report.kills}`), report);
     }
-    await rm(life.directory, { recursive: true });
+    await rm(life.directory, { recursive: true, force: true }); // No kill may have begun it.
   } finally {
     await next.end();
   }
