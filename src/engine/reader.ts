@@ -81,7 +81,7 @@ export async function countRows(reader: RowReader, guard: () => void): Promise<n
 export const MAX_CHUNK = 1000;
 /** Rows that the first trip brings where it is not known how many will be taken. */
 export const FIRST_CHUNK = 32;
-const FIRST_AHEAD = 125;
+const FIRST_AHEAD = 84;
 /** Bytes or characters of values that are worked on at a time, where their number is not the caller's choice. */
 export const CHUNK_LENGTH: number = 1 << 20;
 /** The engine's default of 16 KiB would return some 75 rows a trip. */
@@ -92,6 +92,13 @@ const HIGH_WATER_MARK = 1 << 20;
  * which nobody waits for, leaves the iterator with a row.
  */
 const FREED_FROM = 32;
+/**
+ * Rows that are left for a trip of their own, so that the iterator ends up with few and needs not be freed. That takes
+ * no more trips, and while the engine fetches them this thread decodes those before.
+ */
+const LAST_CHUNK = 16;
+/** A smaller one is not parted: there would be too little to decode meanwhile. */
+const PARTED_FROM = 64;
 /** By how much a further trip brings more rows than the one before, where rows are taken one by one. */
 const CHUNK_GROWTH = 4;
 
@@ -152,7 +159,7 @@ export class EngineReader implements RowReader {
   }
 
   async chunk(size: number): Promise<Row[]> {
-    const wanted = Math.min(size, this.#wanted);
+    const wanted = this.#part(Math.min(size, this.#wanted));
     if (this.#iterator === undefined || wanted === 0) return [];
     if (this.#isClosed) throw endedError();
     underWay++;
@@ -174,6 +181,11 @@ export class EngineReader implements RowReader {
       underWay--;
       if (this.#reading === reading) this.#reading = undefined;
     }
+  }
+
+  /** How many rows of a chunk to fetch now. */
+  #part(size: number): number {
+    return size === this.#wanted && size >= PARTED_FROM ? size - LAST_CHUNK : size;
   }
 
   step(): Awaitable<Row | undefined> {
