@@ -145,9 +145,14 @@ export class CommitQueue {
     return (this.#gathering ?? this.#inFlight)?.done ?? Promise.resolve();
   }
 
-  /** Resolves when there is room for more writes: at once, but for a flood. */
+  /** Whether there is room for more writes: always, but for a flood. */
+  get hasRoom(): boolean {
+    return this.#gathering === undefined || this.#gathering.writes.bytes <= MAX_GATHERED || this.#held > 0;
+  }
+
+  /** Resolves when there is room for more writes. */
   async room(): Promise<void> {
-    while (this.#gathering !== undefined && this.#gathering.writes.bytes > MAX_GATHERED && this.#held === 0) {
+    while (!this.hasRoom) {
       this.#launch();
       await this.#inFlight?.done.catch(() => undefined);
     }

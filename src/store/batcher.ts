@@ -10,8 +10,8 @@ import type { Writers } from "./writers.ts";
 interface Member {
   /** Runs its callback, over the writes of the members before it. */
   run(earlier: WriteSet, ahead: number): Promise<Transaction>;
-  /** Tells the caller that its writes are sealed, and how to wait for them. */
-  sealed(complete: () => Promise<void>): void;
+  /** Has the caller wait for its commit. */
+  sealed(done: Promise<void>): void;
   failed(error: unknown): void;
 }
 
@@ -32,8 +32,9 @@ export class Batcher {
   /** @returns what the callback returned, once its writes are durable */
   async add<T>(fn: (tx: Transaction) => Awaitable<T>): Promise<T> {
     let result!: T;
+    let transaction!: Transaction;
     const run = async (earlier: WriteSet, ahead: number) => {
-      const transaction = this.#writers.begin(undefined, earlier, ahead);
+      transaction = this.#writers.begin(undefined, earlier, ahead);
       try {
         transaction.core.guardOpen();
         result = await runScoped(this.#owner, fn, transaction);
@@ -43,12 +44,12 @@ export class Batcher {
         transaction.core.end();
       }
     };
-    const complete = await new Promise<() => Promise<void>>((sealed, failed) => {
+    await new Promise<void>((sealed, failed) => {
       // The callback runs in its caller's asynchronous context, not in that of whoever came first.
       this.#members.push({ run: AsyncResource.bind(run), sealed, failed });
       if (this.#members.length === 1) setImmediate(() => this.#runAll());
     });
-    await complete();
+    this.#writers.complete(transaction);
     return result;
   }
 

@@ -19,6 +19,9 @@ export interface Base {
   readonly approximateSize: ((from: string, to: string) => Promise<number>) | undefined;
 }
 
+/** What most transactions never wait for: one for all, since making a promise takes time. */
+const NOTHING = Promise.resolve();
+
 /**
  * The state of one transaction, which its buckets, ranges and cursors share: the source that it reads through, the
  * writes that it would make, and whether it is still open.
@@ -41,7 +44,7 @@ export class TransactionCore {
   dropped = false;
   readonly #source: Source;
   readonly #readers = new Set<RowReader>();
-  #turns: Promise<unknown> = Promise.resolve();
+  #turns: Promise<unknown> = NOTHING;
   #waiting = 0;
   #open = true;
 

@@ -41,6 +41,8 @@ export class Transactions {
   #busy: DatabaseError | undefined;
   readonly #closers = new WaitList();
   readonly #batcher: Batcher;
+  readonly #approximateSize: Base["approximateSize"];
+  readonly #failure = () => this.queue.failure;
   #closed = false;
   /** Calls under way, transactions among them. */
   #calls = 0;
@@ -56,6 +58,9 @@ export class Transactions {
       commitRow: (commit) => [COMMIT_KEY, String(commit)],
       expectsMore: () => this.writers.waiting > 0,
     });
+    this.#approximateSize = engine.manifest.approximateSize
+      ? (from, to) => (engine.level as MaintainedLevel).approximateSize(from, to, { keyEncoding: "utf8" })
+      : undefined;
     this.reclaimer = new Reclaimer(engine, this.queue);
     const base = () => this.#base(this.#live, readers.memo, this.queue.layers());
     this.writers = new Writers(this.queue, base, () => this.reclaimer.start());
@@ -90,24 +95,23 @@ export class Transactions {
     try {
       refuseNested(this);
       await this.writers.takeTurn(signal);
-      const { result, complete } = await this.#run(fn).finally(() => this.writers.passTurn());
-      await complete();
+      const tx = this.writers.begin();
+      let result: T;
+      let done: Promise<void>;
+      try {
+        tx.core.guardOpen();
+        result = await runScoped(this, fn, tx);
+        tx.core.guardOpen();
+        done = this.writers.seal(tx);
+      } finally {
+        tx.core.end();
+        this.writers.passTurn();
+      }
+      await done;
+      this.writers.complete(tx);
       return result;
     } finally {
       this.leave();
-    }
-  }
-
-  /** Runs a writer's callback and seals its writes. The caller has the turn. */
-  async #run<T>(fn: Callback<T>): Promise<{ result: T; complete: () => Promise<void> }> {
-    const tx = this.writers.begin();
-    try {
-      tx.core.guardOpen();
-      const result = await runScoped(this, fn, tx);
-      tx.core.guardOpen();
-      return { result, complete: this.writers.seal(tx) };
-    } finally {
-      tx.core.end();
     }
   }
 
@@ -167,10 +171,15 @@ export class Transactions {
       this.leave();
     };
     return {
-      commit: (tx) => {
-        const complete = this.writers.seal(tx);
+      commit: async (tx) => {
+        const done = this.writers.seal(tx);
         this.writers.passTurn();
-        return complete().finally(() => this.leave());
+        try {
+          await done;
+          this.writers.complete(tx);
+        } finally {
+          this.leave();
+        }
       },
       rollback: (tx) => {
         tx.core.end();
@@ -191,7 +200,7 @@ export class Transactions {
   }
 
   /** A reader's hold on the last commit. */
-  async lease(signal?: AbortSignal, pinned = false): Promise<Lease> {
+  lease(signal?: AbortSignal, pinned = false): Awaitable<Lease> {
     if (this.queue.failure !== undefined) throw this.queue.failure;
     if (signal?.aborted) throw abortError(signal);
     return this.#readers.acquire({ signal, pinned, nested: isWithinView(this) });
@@ -203,16 +212,7 @@ export class Transactions {
   }
 
   #base(source: Source, memo: Memo, layers: readonly WriteSet[]): Base {
-    const level = this.#engine.level as MaintainedLevel;
-    return {
-      source,
-      memo,
-      layers,
-      failure: () => this.queue.failure,
-      approximateSize: this.#engine.manifest.approximateSize
-        ? (from, to) => level.approximateSize(from, to, { keyEncoding: "utf8" })
-        : undefined,
-    };
+    return { source, memo, layers, failure: this.#failure, approximateSize: this.#approximateSize };
   }
 
   /** @throws DatabaseError `STORE_CLOSED`, `STORE_FAILED` */

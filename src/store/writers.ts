@@ -1,3 +1,4 @@
+import type { Awaitable } from "../awaitable.ts";
 import type { CommitQueue } from "../engine/commit-queue.ts";
 import { abortError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
@@ -32,17 +33,29 @@ export class Writers {
   }
 
   /** Waits for the writer's turn. @throws DatabaseError `ABORTED` */
-  async takeTurn(signal?: AbortSignal): Promise<void> {
+  takeTurn(signal?: AbortSignal): Awaitable<void> {
+    if (this.#busy) return this.#line.wait(signal);
     if (signal?.aborted) throw abortError(signal);
-    if (this.#busy) await this.#line.wait(signal);
     this.#busy = true;
-    await this.#queue.room();
-    // Writers that do no I/O would follow one another without an end, and timers and sockets would starve.
-    if (++this.#turns % TURNS_IN_A_ROW === 0) await new Promise(setImmediate);
+    return this.#rest();
   }
 
+  /** Ends a turn: the next in line has it. */
   passTurn(): void {
+    const rest = this.#rest();
+    if (rest === undefined) this.#pass();
+    else rest.then(() => this.#pass());
+  }
+
+  #pass(): void {
     if (!this.#line.wakeOne()) this.#busy = false;
+  }
+
+  /** What a turn must wait for before it begins; mostly nothing. */
+  #rest(): Promise<void> | undefined {
+    if (!this.#queue.hasRoom) return this.#queue.room();
+    // Writers that do no I/O would follow one another without an end, and timers and sockets would starve.
+    return ++this.#turns % TURNS_IN_A_ROW === 0 ? new Promise(setImmediate) : undefined;
   }
 
   /**
@@ -62,23 +75,20 @@ export class Writers {
    * Ends a transaction with its writes in the commit queue. The caller may pass the turn then: later transactions
    * see the writes.
    *
-   * @returns completes the commit: resolves when it is durable and its handlers were called
+   * @returns resolves when the commit is durable; then {@link complete} is due
    */
-  seal(transaction: Transaction): () => Promise<void> {
-    const { core, handlers } = transaction;
+  seal({ core }: Transaction): Promise<void> {
     core.end();
     const { writes } = core;
     // One that wrote nothing may have read what is not durable yet: it waits for that all the same.
-    const done =
-      writes === undefined || writes.size === 0
-        ? this.#queue.settled()
-        : this.#queue.seal(writes, core.structural);
-    done.catch(() => undefined);
-    return async () => {
-      await done;
-      if (core.dropped) this.#onDropped();
-      for (const handler of handlers) callHandler(handler);
-    };
+    if (writes === undefined || writes.size === 0) return this.#queue.settled();
+    return this.#queue.seal(writes, core.structural);
+  }
+
+  /** Does what was to wait for a transaction's commit. */
+  complete({ core, handlers }: Transaction): void {
+    if (core.dropped) this.#onDropped();
+    for (const handler of handlers) callHandler(handler);
   }
 }
 
