@@ -19,7 +19,7 @@ if (noStrace !== undefined) console.log(`Errors of the system are not injected: 
 
 describe.skipIf(noStrace !== undefined)("calls of the system that fail", () => {
   test("fail the commit with a code and the store after it, and cost no acknowledged commit", {
-    timeout: 60_000 + FAULTS * 6000,
+    timeout: 60_000 + FAULTS * 15_000,
   }, async () => {
     const problems: string[] = [];
     const outcomes = new Map<string, number>();

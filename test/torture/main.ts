@@ -11,6 +11,8 @@ import { soak } from "./stale/soak.ts";
 
 /** Commits that are awaited before a kill, at the most. */
 const COMMITS = 120;
+/** Kills that a database lives through. */
+const LIFETIME = 20;
 /** After how many transactions memory is looked at first, and how much more there may be in the end. */
 const EARLY = 10_000;
 const MOST = 1.1;
@@ -27,7 +29,8 @@ const RUNS: Readonly<Record<Part, Run>> = {
   kills: async ({ kills, seed }, directory, show) => {
     const onKill = (report: { readonly kills: number; readonly acknowledged: number }) =>
       show(`${report.kills} of ${kills} kills, ${report.acknowledged} acknowledged commits`);
-    return { figures: await runKills({ kills, seed, directory, commits: COMMITS, onKill }), wrong: [] };
+    const orders = { kills, seed, directory, commits: COMMITS, lifetime: LIFETIME };
+    return { figures: await runKills({ ...orders, onKill }), wrong: [] };
   },
   stale: async ({ overwrites, seed }, directory, show) => {
     const started = performance.now();

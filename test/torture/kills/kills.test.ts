@@ -11,6 +11,7 @@ import { CALLS, SLOTS, WINDOW } from "./world.ts";
 const KILLS = Number(process.env["MESHGATE_TORTURE_KILLS"] ?? 10);
 const SEED = Number(process.env["MESHGATE_TORTURE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const COMMITS = 40;
+const LIFETIME = 5;
 
 const places = usePlaces();
 
@@ -20,7 +21,7 @@ describe("programs that are killed", () => {
   }, async () => {
     mkdirSync(places.path("kills"));
     const report = await runKills({
-      ...{ kills: KILLS, seed: SEED, commits: COMMITS },
+      ...{ kills: KILLS, seed: SEED, commits: COMMITS, lifetime: LIFETIME },
       directory: places.path("kills"),
     });
     process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -20,6 +20,8 @@ export interface KillOptions {
   readonly directory: string;
   /** Commits of a run that are awaited before its kill, at the most. */
   readonly commits: number;
+  /** Kills that a database lives through. */
+  readonly lifetime: number;
   readonly onKill?: (report: KillReport) => void;
 }
 
@@ -46,8 +48,6 @@ interface Plan {
   readonly delay: number;
 }
 
-/** Kills that a database lives through. */
-const LIFE = 20;
 const OPENING_MS = 250;
 const RUNNING_MS = 60;
 
@@ -57,6 +57,7 @@ export async function runKills({
   seed,
   directory,
   commits,
+  lifetime,
   onKill,
 }: KillOptions): Promise<KillReport> {
   const random = new Random(seed);
@@ -74,7 +75,7 @@ export async function runKills({
       await life.end(plan, await child.kill());
       report.kills++;
       onKill?.(report);
-      if (report.kills % LIFE !== 0) continue;
+      if (report.kills % lifetime !== 0) continue;
       await rm(life.directory, { recursive: true });
       life = new Life(join(directory, `db-${report.kills}`), report);
     }
