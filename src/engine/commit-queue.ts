@@ -41,8 +41,11 @@ interface TextOptions {
   readonly valueEncoding?: "utf8";
 }
 
-/** Sealed writes held in memory at the most before further transactions wait, in bytes. */
-const MAX_GATHERED = 16 << 20;
+/**
+ * Sealed writes held in memory before further transactions wait, in bytes. Enough for hundreds of small transactions to
+ * share a sync; more would only be copied by the garbage collector, again and again, while the engine writes.
+ */
+const MAX_GATHERED = 512 << 10;
 /** Operations put into a batch before other work gets its turn on the thread. */
 const OPERATIONS_PER_TURN = 4096;
 
