@@ -14,16 +14,8 @@ export interface LeakReport {
   readonly transactions: number;
   /** What was held after how many. */
   readonly looks: readonly (readonly [after: number, holdings: Holdings])[];
-  /**
-   * The last look against the first; what is not of files also against the second, by when the engine's caches are as
-   * full as they get.
-   */
-  readonly ratios: {
-    readonly heap: number;
-    readonly resident: number;
-    readonly anonymous: number;
-    readonly anonymousSinceSecond: number;
-  };
+  /** The last look against the first. */
+  readonly ratios: { readonly heap: number; readonly resident: number; readonly anonymous: number };
 }
 
 /** @throws Error where the process ends before it has told */
@@ -40,14 +32,8 @@ export async function runLeaks({ onProgress, ...orders }: LeakOptions): Promise<
     const { early, late } = endsOf(looks);
     if (code !== 0 || looks.length !== orders.looks.length || early === undefined || late === undefined)
       throw new Error(`The process ended with ${code}: see what it printed.`);
-    const second = looks[1]?.[1] ?? early;
-    const ratio = (what: "heap" | "resident" | "anonymous", since = early) => late[what] / since[what];
-    const ratios = {
-      heap: ratio("heap"),
-      resident: ratio("resident"),
-      anonymous: ratio("anonymous"),
-      anonymousSinceSecond: ratio("anonymous", second),
-    };
+    const ratio = (what: "heap" | "resident" | "anonymous") => late[what] / early[what];
+    const ratios = { heap: ratio("heap"), resident: ratio("resident"), anonymous: ratio("anonymous") };
     return { transactions: Math.max(...orders.looks), looks, ratios };
   } finally {
     await killProcess(child);
