@@ -81,6 +81,7 @@ export async function countRows(reader: RowReader, guard: () => void): Promise<n
 export const MAX_CHUNK = 1000;
 /** Rows that the first trip brings where it is not known how many will be taken. */
 export const FIRST_CHUNK = 32;
+/** With the last chunk, 100 rows: see below. */
 const FIRST_AHEAD = 84;
 /** Bytes or characters of values that are worked on at a time, where their number is not the caller's choice. */
 export const CHUNK_LENGTH: number = 1 << 20;

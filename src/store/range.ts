@@ -32,8 +32,8 @@ export class Range<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Reads the whole range into an array. Cost: a trip to the engine for up to 125 rows, then for ever more, up to
-   * 1000; it fetches the next ones while these are decoded.
+   * Reads the whole range into an array. Cost: a trip to the engine for up to 84 rows, then for ever more, up to 1000;
+   * with a limit the last 16 come in one of their own. It fetches the next ones while these are decoded.
    *
    * @throws DatabaseError `TX_CLOSED`, `TX_EXPIRED`, `BUCKET_NOT_FOUND`, `DATA_CORRUPT`, `STORE_DAMAGED`
    */
