@@ -8,3 +8,13 @@ export type Awaitable<T> = T | Promise<T>;
 export function chain<T, U>(value: Awaitable<T>, next: (value: T) => Awaitable<U>): Awaitable<U> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
+
+/** Gives what `work` gives; where it throws, now or later, what `mend` makes of the error. */
+export function attempt<T>(work: () => Awaitable<T>, mend: (error: unknown) => Awaitable<T>): Awaitable<T> {
+  try {
+    const value = work();
+    return value instanceof Promise ? value.catch(mend) : value;
+  } catch (error) {
+    return mend(error);
+  }
+}

@@ -13,6 +13,7 @@ export type SubjectName =
   | "sqliteCovering"
   | "sqliteCoalesced"
   | "lmdb"
+  | "lmdbCached"
   | "lmdbCovering"
   | "bbolt"
   | "bboltStructs"
@@ -30,6 +31,7 @@ export const LABELS: Readonly<Record<SubjectName, string>> = {
   sqliteCovering: "better-sqlite3, covering",
   sqliteCoalesced: "better-sqlite3, coalesced",
   lmdb: "lmdb",
+  lmdbCached: "lmdb, cache",
   lmdbCovering: "lmdb, covering",
   bbolt: "Go bbolt",
   bboltStructs: "Go bbolt, structs",
@@ -45,6 +47,7 @@ export const NEEDS: Readonly<Partial<Record<SubjectName, Need>>> = {
   sqliteCovering: "better-sqlite3",
   sqliteCoalesced: "better-sqlite3",
   lmdb: "lmdb",
+  lmdbCached: "lmdb",
   lmdbCovering: "lmdb",
   bbolt: "bbolt",
   bboltStructs: "bbolt",

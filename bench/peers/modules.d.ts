@@ -44,6 +44,7 @@ declare module "lmdb" {
   interface Root extends Database<unknown> {
     openDB<Value>(options: {
       name: string;
+      cache?: boolean;
       sharedStructuresKey?: symbol;
       encoding?: string;
     }): Database<Value>;

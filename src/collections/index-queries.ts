@@ -52,11 +52,11 @@ export class IndexQueries<C extends CollectionTypes, I extends IndexTypes> exten
   }
 
   #recordOf(place: Place, entry: Row): Awaitable<C["record"] | undefined> {
-    const { core, index } = this.path;
+    const { index } = this.path;
     if (index?.include === "record") return this.decode(entry[1] as string);
-    return chain(core.get(place.records + keyOfEntry(this.path, entry), "utf8"), (text) => {
-      if (text === undefined) throw danglingEntry(this.path, entry);
-      return this.decode(text as string);
+    return chain(this.recordAt(place.records + keyOfEntry(this.path, entry)), (record) => {
+      if (record === undefined) throw danglingEntry(this.path, entry);
+      return record;
     });
   }
 

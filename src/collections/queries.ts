@@ -1,3 +1,4 @@
+import { type Awaitable, attempt, chain } from "../awaitable.ts";
 import type { Row } from "../engine/level.ts";
 import { countRows, type RowRange, type RowReader } from "../engine/reader.ts";
 import { decodeKey } from "../keys/decode.ts";
@@ -10,7 +11,7 @@ import type { AccessPath } from "./access-path.ts";
 import { keyOfEntry, LookupReader } from "./lookup-reader.ts";
 import { OnceReader } from "./once-reader.ts";
 import { type PageOptions, Pages } from "./pages.ts";
-import { fromText, fromTextChecked } from "./record-codec.ts";
+import { checkRead, fromJson, fromText } from "./record-codec.ts";
 
 /** How a query is answered: what {@link Queries.explain} tells. */
 export interface Explanation {
@@ -172,8 +173,24 @@ export class Queries<T extends object, K extends Key, B extends Key> {
 
   /** @internal */
   protected decode(text: string): T {
-    const { definition } = this.path;
-    return (this.#checked ? fromTextChecked(definition, text) : fromText(definition, text)) as T;
+    return this.#check(fromText(this.path.definition, text));
+  }
+
+  /** The record that a row holds, if there is one. */
+  protected recordAt(row: string): Awaitable<T | undefined> {
+    const { core, definition } = this.path;
+    const toRecord = (value: unknown) =>
+      value === undefined ? undefined : this.#check(fromJson(definition, value));
+    // What is no JSON is read again as text, whose beginning the error tells.
+    const asText = (error: unknown) => {
+      if (!(error instanceof SyntaxError)) throw error;
+      return chain(core.get(row, "utf8"), (text) => this.decode(text as string));
+    };
+    return attempt(() => chain(core.json(row), toRecord), asText);
+  }
+
+  #check(record: object): T {
+    return (this.#checked ? checkRead(this.path.definition, record) : record) as T;
   }
 
   /** Which rows of the path options cover; bounds are without the prefix. */

@@ -39,13 +39,17 @@ export function fromText(definition: Definition, text: string): object {
   } catch (cause) {
     throw corrupt(definition, text, cause);
   }
-  if (typeof record !== "object" || record === null) throw corrupt(definition, text);
+  return fromJson(definition, record);
+}
+
+/** What was read as JSON, as a record. @throws DatabaseError `DATA_CORRUPT` */
+export function fromJson(definition: Definition, record: unknown): object {
+  if (typeof record !== "object" || record === null) throw corrupt(definition, JSON.stringify(record));
   return (definition.dates === undefined ? record : textToDates(record, definition.dates)) as object;
 }
 
-/** Reads a record and checks it. @throws DatabaseError `RECORD_INVALID`, `DATA_CORRUPT` */
-export function fromTextChecked(definition: Definition, text: string): object {
-  const record = fromText(definition, text);
+/** Checks a record that was read. @throws DatabaseError `RECORD_INVALID` */
+export function checkRead(definition: Definition, record: object): object {
   const checked = validate(definition.schema, record, definition.name);
   if (Array.isArray(checked)) throw recordInvalid(definition.name, looseKeyOf(definition, record), checked);
   return checked;

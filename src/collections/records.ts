@@ -60,7 +60,9 @@ export class Records<C extends CollectionTypes> extends Queries<C["record"], C["
   get(key: C["key"]): Awaitable<C["record"] | undefined> {
     this.#core.guardOpen();
     const primary = primaryOfKey(this.#definition, key);
-    return chain(this.#textOf(primary), (text) => (text === undefined ? undefined : this.decode(text)));
+    return chain(this.path.place(), (place) =>
+      place === undefined ? undefined : this.recordAt(place.records + rowKey(this.#definition, primary)),
+    );
   }
 
   /** Whether there is a record with a key. */

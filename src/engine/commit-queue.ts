@@ -1,10 +1,10 @@
 import { DatabaseError } from "../errors.ts";
 import type { Level } from "./level.ts";
-import type { Readers } from "./readers.ts";
+import type { Readers, Written } from "./readers.ts";
 import { WriteSet } from "./write-set.ts";
 
 /** Transactions that reach the engine in one atomic batch, with one sync. */
-class Group {
+class Group implements Written {
   readonly writes: WriteSet;
   /** Keys of rows that no transaction can reach any more, to be deleted. */
   readonly purged: string[] = [];
@@ -225,7 +225,7 @@ export class CommitQueue {
     const options: { sync: boolean } = { sync: this.#options.sync };
     await batch.write(options);
     if (commits) this.#written = group.lastCommit;
-    this.#readers.afterWrite(this.#written, group.structural);
+    this.#readers.afterWrite(this.#written, group);
   }
 
   #fail(error: unknown, group: Group): void {

@@ -3,7 +3,7 @@ import { DatabaseError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import type { Format, Value } from "./level.ts";
 import type { RowRange, RowReader } from "./reader.ts";
-import type { Lease, LeaseRequest, Memo, Readers } from "./readers.ts";
+import type { Lease, LeaseRequest, Memo, Readers, Written } from "./readers.ts";
 import { EngineSource, type Source } from "./source.ts";
 import { MAX_DELAY, WaitList } from "./wait-list.ts";
 
@@ -25,6 +25,11 @@ class LeasedSource implements Source {
   get(key: string, format: Format): Awaitable<Value | undefined> {
     this.#guard();
     return this.#source.get(key, format);
+  }
+
+  json(key: string): Awaitable<unknown> {
+    this.#guard();
+    return this.#source.json(key);
   }
 
   getMany(keys: readonly string[], format: Format): Promise<(Value | undefined)[]> {
@@ -64,7 +69,7 @@ class LeasedSource implements Source {
  */
 export class ExclusiveReaders implements Readers {
   readonly snapshots = 0;
-  readonly #source: Source;
+  readonly live: Source;
   readonly #maxAge: number;
   readonly #waitingReaders = new WaitList();
   readonly #waitingWriter = new WaitList();
@@ -77,7 +82,7 @@ export class ExclusiveReaders implements Readers {
   memo: Memo = new Map();
 
   constructor(engine: Engine, options: { commit: number; maxTransactionAge: number }) {
-    this.#source = new EngineSource(engine);
+    this.live = new EngineSource(engine);
     this.#commit = options.commit;
     this.#maxAge = options.maxTransactionAge;
   }
@@ -88,7 +93,7 @@ export class ExclusiveReaders implements Readers {
       await this.#waitingReaders.wait(signal);
       if (this.#failure !== undefined) throw this.#failure;
     }
-    const source = new LeasedSource(this.#source);
+    const source = new LeasedSource(this.live);
     this.#open.add(source);
     return { commit: this.#commit, source, memo: this.memo, release: () => this.#release(source) };
   }
@@ -118,7 +123,7 @@ export class ExclusiveReaders implements Readers {
     clearTimeout(expiry);
   }
 
-  afterWrite(commit: number, structural: boolean): void {
+  afterWrite(commit: number, { structural }: Written): void {
     this.#writing = false;
     this.#commit = commit;
     if (structural) this.memo = new Map();

@@ -3,7 +3,8 @@ import type { Awaitable } from "../awaitable.ts";
 import type { DatabaseError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { readError } from "./engine-errors.ts";
-import type { Lease, LeaseRequest, Memo, Readers } from "./readers.ts";
+import type { Lease, LeaseRequest, Memo, Readers, Written } from "./readers.ts";
+import { RowCache } from "./row-cache.ts";
 import { EngineSource, type Source } from "./source.ts";
 import { MAX_DELAY, WaitList } from "./wait-list.ts";
 
@@ -11,7 +12,7 @@ import { MAX_DELAY, WaitList } from "./wait-list.ts";
 class SharedSnapshot {
   readonly commit: number;
   readonly memo: Memo;
-  readonly source: Source;
+  readonly source: EngineSource;
   readonly #snapshot: AbstractSnapshot;
   readers = 0;
   /** How many of them may stay as long as they like. */
@@ -19,7 +20,7 @@ class SharedSnapshot {
   /** When a later commit took its place, in milliseconds since 1970. */
   retiredAt = Number.POSITIVE_INFINITY;
 
-  constructor(engine: Engine, commit: number, memo: Memo) {
+  constructor(engine: Engine, commit: number, memo: Memo, cache: RowCache) {
     this.commit = commit;
     this.memo = memo;
     try {
@@ -27,7 +28,12 @@ class SharedSnapshot {
     } catch (error) {
       throw readError(error);
     }
-    this.source = new EngineSource(engine, this.#snapshot);
+    this.source = new EngineSource(engine, this.#snapshot, cache);
+  }
+
+  retire(): void {
+    this.retiredAt = Date.now();
+    this.source.leaveCache();
   }
 
   close(): void {
@@ -47,6 +53,8 @@ export class SnapshotReaders implements Readers {
   readonly #limit: number;
   readonly #maxAge: number;
   readonly #waiting = new WaitList();
+  /** Rows of the last commit. */
+  readonly #cache = new RowCache();
   /** Superseded views that still have readers, the oldest first. */
   readonly #retired = new Set<SharedSnapshot>();
   #current: SharedSnapshot | undefined;
@@ -55,12 +63,14 @@ export class SnapshotReaders implements Readers {
   #timer: NodeJS.Timeout | undefined;
   #failure: DatabaseError | undefined;
   memo: Memo = new Map();
+  readonly live: Source;
 
   constructor(engine: Engine, options: { commit: number; maxSnapshots: number; maxTransactionAge: number }) {
     this.#engine = engine;
     this.#commit = options.commit;
     this.#limit = options.maxSnapshots;
     this.#maxAge = options.maxTransactionAge;
+    this.live = new EngineSource(engine, undefined, this.#cache);
   }
 
   get snapshots(): number {
@@ -104,7 +114,7 @@ export class SnapshotReaders implements Readers {
     if (this.#current !== undefined) return this.#current;
     this.#expire();
     if (this.#writing || this.#retired.size >= this.#limit) return undefined;
-    this.#current = new SharedSnapshot(this.#engine, this.#commit, this.memo);
+    this.#current = new SharedSnapshot(this.#engine, this.#commit, this.memo, this.#cache);
     return this.#current;
   }
 
@@ -134,14 +144,16 @@ export class SnapshotReaders implements Readers {
     this.#writing = true;
   }
 
-  afterWrite(commit: number, structural: boolean): void {
+  afterWrite(commit: number, { structural, writes, purged }: Written): void {
     this.#writing = false;
     this.#commit = commit;
     if (structural) this.memo = new Map();
+    for (const key of writes.keys()) this.#cache.drop(key);
+    for (const key of purged) this.#cache.drop(key);
     const superseded = this.#current;
     this.#current = undefined;
     if (superseded !== undefined) {
-      superseded.retiredAt = Date.now();
+      superseded.retire();
       if (superseded.readers === 0) superseded.close();
       else this.#retired.add(superseded);
     }

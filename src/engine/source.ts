@@ -5,6 +5,7 @@ import { readError } from "./engine-errors.ts";
 import { type Format, inFormat, type Level, type Value } from "./level.ts";
 import { PendingReader } from "./pending-reader.ts";
 import { EngineReader, type RowRange, type RowReader } from "./reader.ts";
+import type { RowCache } from "./row-cache.ts";
 import type { WriteSet } from "./write-set.ts";
 
 /**
@@ -16,8 +17,19 @@ export interface Source {
   /** Whether `get` gives plain values. */
   readonly sync: boolean;
   get(key: string, format: Format): Awaitable<Value | undefined>;
+  /**
+   * The value of a key, parsed, for the caller alone. Perhaps out of memory: whoever inspects what the engine holds
+   * calls `get` or `getMany`.
+   *
+   * @throws SyntaxError where it is no JSON
+   */
+  json(key: string): Awaitable<unknown>;
   getMany(keys: readonly string[], format: Format): Promise<(Value | undefined)[]>;
   read(range: RowRange): RowReader;
+}
+
+function parse(text: Value | undefined): unknown {
+  return text === undefined ? undefined : JSON.parse(text as string);
 }
 
 /** From this many keys on, one trip to another thread keeps this one free for longer than it costs. */
@@ -27,15 +39,18 @@ const MANY_KEYS = 32;
 export class EngineSource implements Source {
   readonly #level: Level;
   readonly #snapshot: AbstractSnapshot | undefined;
+  #cache: RowCache | undefined;
   readonly sync: boolean;
   readonly #options: Record<
     Format,
     { keyEncoding: "view"; valueEncoding: Format; snapshot?: AbstractSnapshot }
   >;
 
-  constructor(engine: Pick<Engine, "level" | "manifest">, snapshot?: AbstractSnapshot) {
+  /** @param cache rows as they are at the snapshot, until `leaveCache()` is called */
+  constructor(engine: Pick<Engine, "level" | "manifest">, snapshot?: AbstractSnapshot, cache?: RowCache) {
     this.#level = engine.level;
     this.#snapshot = snapshot;
+    this.#cache = cache;
     this.sync = engine.manifest.getSync;
     const at = snapshot === undefined ? {} : { snapshot };
     this.#options = {
@@ -44,8 +59,25 @@ export class EngineSource implements Source {
     };
   }
 
+  /** From now on the cache's rows are those of a later commit. */
+  leaveCache(): void {
+    this.#cache = undefined;
+  }
+
   get(key: string, format: Format): Awaitable<Value | undefined> {
-    if (!this.sync) return this.#getAsync(key, format);
+    return this.sync ? this.#getSync(key, format) : this.#getAsync(key, format);
+  }
+
+  json(key: string): Awaitable<unknown> {
+    const cached = this.#cache?.get(key);
+    if (cached !== undefined) return cached;
+    if (!this.sync) return this.#getAsync(key, "utf8").then(parse);
+    const text = this.#getSync(key, "utf8") as string | undefined;
+    const json = parse(text);
+    return this.#cache === undefined || text === undefined ? json : this.#cache.offer(key, text, json);
+  }
+
+  #getSync(key: string, format: Format): Value | undefined {
     try {
       // Bytes, since getSync misreads text keys when a character straddles the end of its internal buffer.
       return this.#level.getSync<Uint8Array, Value>(Buffer.from(key), this.#options[format]);
@@ -100,6 +132,14 @@ export class PendingSource implements Source {
       if (write !== undefined) return write === null ? undefined : inFormat(write, format);
     }
     return this.#base.get(key, format);
+  }
+
+  json(key: string): Awaitable<unknown> {
+    for (const layer of this.#layers) {
+      const write = layer.get(key);
+      if (write !== undefined) return write === null ? undefined : parse(inFormat(write, "utf8"));
+    }
+    return this.#base.json(key);
   }
 
   async getMany(keys: readonly string[], format: Format): Promise<(Value | undefined)[]> {

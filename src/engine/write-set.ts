@@ -45,6 +45,10 @@ export class WriteSet {
     for (const [key, write] of later.#writes) this.set(key, write);
   }
 
+  keys(): IterableIterator<string> {
+    return this.#writes.keys();
+  }
+
   entries(): IterableIterator<[string, Write]> {
     return this.#writes.entries();
   }

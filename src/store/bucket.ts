@@ -58,9 +58,19 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
   get(key: K): Awaitable<V | undefined> {
     this.guard();
     const wholeKey = this.#prefix + encodeKey(key);
+    if (this.#codec.encoding === "json") return this.#json(wholeKey);
     const stored = this.core.get(wholeKey, this.#codec.format);
     if (stored instanceof Promise) return stored.then((value) => this.#decode(wholeKey, value));
     return this.#decode(wholeKey, stored);
+  }
+
+  #json(wholeKey: string): Awaitable<V | undefined> {
+    try {
+      const value = this.core.json(wholeKey) as Awaitable<V | undefined>;
+      return value instanceof Promise ? value.catch((cause) => this.#refuse(wholeKey, cause)) : value;
+    } catch (cause) {
+      return this.#refuse(wholeKey, cause);
+    }
   }
 
   /** Reads the values of many keys, in their order; undefined where there is none. */
@@ -215,12 +225,17 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
     try {
       return this.#codec.decode(stored) as V;
     } catch (cause) {
-      throw new DatabaseError(
-        "DATA_CORRUPT",
-        `${wholeKey === undefined ? "A value" : `The value of ${JSON.stringify(wholeKey)}`} in bucket ${pathOf(this.state)} is not ${this.#codec.encoding}. Open the bucket with the encoding it was written with; if it was, run check().`,
-        { cause },
-      );
+      return this.#refuse(wholeKey, cause);
     }
+  }
+
+  #refuse(wholeKey: string | undefined, cause: unknown): never {
+    if (cause instanceof DatabaseError) throw cause;
+    throw new DatabaseError(
+      "DATA_CORRUPT",
+      `${wholeKey === undefined ? "A value" : `The value of ${JSON.stringify(wholeKey)}`} in bucket ${pathOf(this.state)} is not ${this.#codec.encoding}. Open the bucket with the encoding it was written with; if it was, run check().`,
+      { cause },
+    );
   }
 }
 

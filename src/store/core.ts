@@ -83,6 +83,11 @@ export class TransactionCore {
     return this.#source.get(key, format);
   }
 
+  /** The value of a key, parsed, for the caller alone. @throws SyntaxError where it is no JSON */
+  json(key: string): Awaitable<unknown> {
+    return this.#source.json(key);
+  }
+
   getMany(keys: readonly string[], format: Format): Promise<(Value | undefined)[]> {
     return this.#source.getMany(keys, format);
   }

@@ -3,7 +3,7 @@ import { CommitQueue } from "../engine/commit-queue.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { MaintainedLevel } from "../engine/manifest.ts";
 import type { Lease, Memo, Readers } from "../engine/readers.ts";
-import { EngineSource, type Source } from "../engine/source.ts";
+import type { Source } from "../engine/source.ts";
 import { abortError, busyError, WaitList } from "../engine/wait-list.ts";
 import type { WriteSet } from "../engine/write-set.ts";
 import { DatabaseError } from "../errors.ts";
@@ -35,7 +35,6 @@ export class Transactions {
   readonly reclaimer: Reclaimer;
   readonly #engine: Engine;
   readonly #readers: Readers;
-  readonly #live: Source;
   readonly #maxOpen: number;
   /** One error for all that is refused: a flood must not cost a stack trace for each call. */
   #busy: DatabaseError | undefined;
@@ -51,7 +50,6 @@ export class Transactions {
     this.#engine = engine;
     this.#readers = readers;
     this.#maxOpen = settings.maxOpen;
-    this.#live = new EngineSource(engine);
     this.queue = new CommitQueue(engine.level, readers, {
       sync: settings.sync,
       commit: settings.commit,
@@ -62,7 +60,7 @@ export class Transactions {
       ? (from, to) => (engine.level as MaintainedLevel).approximateSize(from, to, { keyEncoding: "utf8" })
       : undefined;
     this.reclaimer = new Reclaimer(engine, this.queue);
-    const base = () => this.#base(this.#live, readers.memo, this.queue.layers());
+    const base = () => this.#base(readers.live, readers.memo, this.queue.layers());
     this.writers = new Writers(this.queue, base, () => this.reclaimer.start());
     this.#batcher = new Batcher(this, this.queue, this.writers);
     // Not part of opening: what a crash left to reclaim can wait for a moment.

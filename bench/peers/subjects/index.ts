@@ -33,5 +33,6 @@ export const subjects: Readonly<Record<NodeSubject, () => Promise<Subject>>> = {
     const { openReadings, openSamples } = await import("./lmdb.ts");
     return { samples: openSamples, readings: openReadings };
   },
+  lmdbCached: async () => ({ samples: (await import("./lmdb.ts")).openCachedSamples }),
   lmdbCovering: async () => ({ readings: (await import("./lmdb.ts")).openCoveringReadings }),
 };

@@ -10,8 +10,17 @@ const LAST = Buffer.from([0xff]);
 
 /** lmdb with its own encoding and shared structures, as its documentation recommends for objects. */
 export function openSamples(directory: string): SampleStore {
+  return openSamplesOf(false, directory);
+}
+
+/** The same with its cache of decoded records, which all readers share: none of them may change one. */
+export function openCachedSamples(directory: string): SampleStore {
+  return openSamplesOf(true, directory);
+}
+
+function openSamplesOf(cache: boolean, directory: string): SampleStore {
   const root = open({ path: join(directory, "data.mdb") });
-  const samples = root.openDB<Sample>({ name: "samples", ...STRUCTURES });
+  const samples = root.openDB<Sample>({ name: "samples", cache, ...STRUCTURES });
   const get = (place: Place) => samples.get(keyOf(place));
   return {
     load: (rows) =>

@@ -71,7 +71,9 @@ export async function readHead(tx: Transaction, tenantId: string): Promise<Audit
 
 async function readRow(tx: Transaction, tenantId: string): Promise<AuditHead | undefined> {
   try {
-    return (await auditHeads.in(tx, { validate: true }).get(tenantId)) ?? emptyHead(tenantId);
+    // Not get(), which may know the row from before it was tampered with.
+    const [head] = await auditHeads.in(tx, { validate: true }).getMany([tenantId]);
+    return head ?? emptyHead(tenantId);
   } catch (error) {
     if (error instanceof DatabaseError && /^(DATA_CORRUPT|RECORD_INVALID)$/.test(error.code))
       return undefined;
