@@ -11,7 +11,8 @@
  *
  * The calls are synchronous: small, few, and a trip to another thread costs more than each of them.
  */
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "../errors.ts";
@@ -90,7 +91,7 @@ function tryOwn(directory: string): Owner | string {
       if (typeof holder === "object" && isAlive(holder)) {
         return holder.pid === process.pid ? "another thread of this process" : `process ${holder.pid}`;
       }
-      removeStale(path, holder);
+      removeStale(path, holder, own);
     }
     return "another process, which is opening it";
   } catch (error) {
@@ -113,9 +114,9 @@ function createOwner(path: string, owner: Owner): boolean {
 /**
  * Reads the owner that the file names.
  *
- * @returns "none" where there is no file, or one whose writer died amid writing it (as a power cut may leave it)
+ * @returns "none" where there is no file, "torn" for one whose writer died amid writing it (as a power cut may leave it)
  */
-function readOwner(path: string): Owner | "none" | "being written" {
+function readOwner(path: string): Owner | "none" | "torn" | "being written" {
   try {
     const owner = JSON.parse(readFileSync(path, "utf8")) as Owner;
     if (typeof owner.pid === "number" && typeof owner.token === "string") return owner;
@@ -123,21 +124,33 @@ function readOwner(path: string): Owner | "none" | "being written" {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "none";
   }
   const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  return Math.abs(age) < TORN_MS ? "being written" : "none";
+  return Math.abs(age) < TORN_MS ? "being written" : "torn";
 }
 
-/** Moves a dead owner's file away, and back where another process put its own there in the meantime. */
-function removeStale(path: string, stale: Owner | "none"): void {
-  const aside = `${path}.${newToken()}`;
-  try {
-    renameSync(path, aside);
-  } catch {
-    return; // Another process was faster.
+/**
+ * Removes a dead owner's file. Not one that took its place in the meantime: whoever removes it must own a file that is
+ * named after that very owner, so that between the look and the removal nobody else can remove it, and put its own.
+ */
+function removeStale(path: string, stale: Owner | "none" | "torn", own: Owner): void {
+  if (stale === "none") return;
+  const right = `${path}.${createHash("sha256").update(nameOf(stale)).digest("hex").slice(0, 16)}`;
+  if (createOwner(right, own)) {
+    try {
+      const found = readOwner(path);
+      if (nameOf(found) === nameOf(stale)) rmSync(path, { force: true });
+    } finally {
+      rmSync(right, { force: true });
+    }
+    return;
   }
-  const moved = readOwner(aside);
-  const isStale = typeof moved !== "object" || (typeof stale === "object" && moved.token === stale.token);
-  if (isStale) rmSync(aside, { force: true });
-  else renameSync(aside, path);
+  const remover = readOwner(right);
+  if (remover === "being written" || (typeof remover === "object" && isAlive(remover))) return;
+  // It died amid this.
+  removeStale(right, remover, own);
+}
+
+function nameOf(owner: ReturnType<typeof readOwner>): string {
+  return typeof owner === "object" ? owner.token : owner;
 }
 
 /** Names one owner among all that the machine ever had. */

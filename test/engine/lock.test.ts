@@ -1,14 +1,17 @@
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Store } from "@meshgate/database";
 import { ClassicLevel } from "classic-level";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Opener, openerProcess, openerThread } from "../helpers/openers.ts";
+import { killProcess, type Opener, openerProcess, openerThread, startProcess } from "../helpers/openers.ts";
 import { codeOf, soon, usePlaces } from "../helpers/places.ts";
 import { expectRefused } from "../helpers/stores.ts";
 
 const LOCK = "meshgate.lock";
+const SLOW = fileURLToPath(new URL("slow-opener.ts", import.meta.url));
 
 const places = usePlaces();
 let processes: Opener[] = [];
@@ -32,6 +35,11 @@ interface Owner {
 
 const readLock = async (directory: string) =>
   JSON.parse(await readFile(join(directory, LOCK), "utf8")) as Owner;
+
+/** Waits until something is so; the test's time limit ends the wait. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(5);
+}
 
 /** A store that was closed, and the lock file of an owner that is not there any more. */
 async function staleStore(owner: (own: Owner) => unknown, name = "store"): Promise<string> {
@@ -314,6 +322,40 @@ describe("a lock whose owner is gone", () => {
       await expectRefused("STORE_LOCKED", () => places.open(directory));
       expect(await winner?.ask("close", directory)).toBe("done");
       expect((await readdir(directory)).filter((file) => file.startsWith(LOCK))).toEqual([]);
+    }
+  });
+
+  test("is taken over where another died amid taking it over", async () => {
+    const dead = (token: string) => ({ pid: 2 ** 22 + 1, started: null, token });
+    const directory = await staleStore(() => dead("first"));
+    const besides = (file: string, token: string) =>
+      `${file}.${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
+    const second = besides(LOCK, "first");
+    await writeFile(join(directory, second), JSON.stringify(dead("second")));
+    await writeFile(join(directory, besides(second, "second")), JSON.stringify(dead("third")));
+    await expectTaken(directory, await places.open(directory, { lockTimeout: 2000 }));
+  });
+
+  // Whoever is slow to take it over may have looked at what another has replaced since.
+  test("is not taken from whoever took it over first", { timeout: 30_000 }, async () => {
+    const directory = await staleStore((own) => ({ ...own, pid: 2 ** 22 + 1 }));
+    const signs = places.path("signs");
+    await mkdir(signs);
+    const sign = (name: string) => readFile(join(signs, name), "utf8").catch(() => undefined);
+    const slow = startProcess(SLOW, [directory, signs]);
+    try {
+      await until(async () => (await sign("at-1")) !== undefined);
+      const store = await places.open(directory);
+      await writeFile(join(signs, "go-1"), "");
+      await until(async () => (await sign("at-2")) !== undefined || (await sign("outcome")) !== undefined);
+      expect((await readLock(directory)).pid).toBe(process.pid);
+      expect(await other.ask("open", directory)).toBe("STORE_LOCKED");
+      for (let look = 2; look < 20; look++) await writeFile(join(signs, `go-${look}`), "");
+      await until(async () => (await sign("outcome")) !== undefined);
+      expect(await sign("outcome")).toBe("STORE_LOCKED");
+      await expectTaken(directory, store);
+    } finally {
+      await killProcess(slow);
     }
   });
 });
