@@ -58,7 +58,8 @@ function copyJson(value: unknown): unknown {
   const copy: Record<string, unknown> = { ...value };
   for (const name in copy) {
     const field = copy[name];
-    if (typeof field === "object" && field !== null) copy[name] = copyJson(field);
+    // A name may be inherited, where somebody has put it into the prototype of all objects.
+    if (typeof field === "object" && field !== null && Object.hasOwn(copy, name)) copy[name] = copyJson(field);
   }
   return copy;
 }

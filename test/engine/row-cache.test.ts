@@ -78,6 +78,17 @@ describe("a row that is read often", () => {
     expect(isDeepStrictEqual(kept, fresh)).toBe(true);
   });
 
+  test("takes nothing from a prototype that was poisoned", async () => {
+    const store = await storeWith({ n: 1, within: { m: 2 } });
+    Object.assign(Object.prototype, { poison: { deep: true } });
+    try {
+      const row = (await readOften(store, "a")) as { within: object };
+      expect([Object.keys(row), Object.keys(row.within)]).toEqual([["n", "within"], ["m"]]);
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "poison");
+    }
+  });
+
   test("is what the last commit made it, and what it was to those who began before", async () => {
     const store = await storeWith({ n: 1 });
     await readOften(store, "a");
