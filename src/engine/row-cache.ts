@@ -59,7 +59,8 @@ function copyJson(value: unknown): unknown {
   for (const name in copy) {
     const field = copy[name];
     // A name may be inherited, where somebody has put it into the prototype of all objects.
-    if (typeof field === "object" && field !== null && Object.hasOwn(copy, name)) copy[name] = copyJson(field);
+    if (typeof field === "object" && field !== null && Object.hasOwn(copy, name))
+      copy[name] = copyJson(field);
   }
   return copy;
 }
