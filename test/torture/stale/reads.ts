@@ -23,6 +23,7 @@ export interface Read {
 }
 
 const SOME = 8;
+const MANY = 20;
 
 /** All ways to read. */
 export const READS: readonly Read[] = [
@@ -31,6 +32,16 @@ export const READS: readonly Read[] = [
     run: async (hot, random, keys) => {
       const wanted = Array.from({ length: SOME }, () => random.below(keys));
       return Promise.all(wanted.map(async (key) => [key, await hot.get(key)] as const));
+    },
+  },
+  {
+    // So often that the store keeps it in memory, until somebody commits another value.
+    name: "get again and again",
+    run: async (hot, random, keys) => {
+      const key = random.below(keys);
+      const found: [number, string | undefined][] = [];
+      for (let i = 0; i < MANY; i++) found.push([key, await hot.get(key)]);
+      return found;
     },
   },
   {

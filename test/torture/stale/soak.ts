@@ -15,6 +15,8 @@ import { READS, type StaleRead } from "./reads.ts";
 export interface SoakOptions {
   readonly directory: string;
   readonly seed: number;
+  /** How values are kept. Those in JSON that are read often are kept in memory, too. */
+  readonly encoding: "utf8" | "json";
   /** Values of hot keys that are overwritten, or deleted, in all. */
   readonly overwrites: number;
   readonly readers?: number;
@@ -55,7 +57,9 @@ const PROGRESS_EVERY = 64;
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { readers = 64, writers = 8, directory, store: settings } = options;
   await using store = await openStore(directory, { durability: "relaxed", ...settings });
-  await store.update((tx) => tx.createBucket(BUCKET, { encoding: "utf8" }));
+  await store.update((tx) =>
+    options.encoding === "utf8" ? tx.createBucket(BUCKET, { encoding: "utf8" }) : tx.createBucket(BUCKET),
+  );
   const run = new Soak(options);
   const working = Array.from({ length: writers }, () => run.write((fn) => store.update(fn)));
   const reading = Array.from({ length: readers }, (_, i) =>
@@ -222,5 +226,5 @@ class Soak {
 }
 
 async function bucketOf(tx: Transaction): Promise<Bucket<string, number>> {
-  return (await tx.bucket<number>(BUCKET, { encoding: "utf8" })) as Bucket<string, number>;
+  return (await tx.bucket(BUCKET)) as Bucket<string, number>;
 }
