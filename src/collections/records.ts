@@ -58,18 +58,15 @@ export class Records<C extends CollectionTypes> extends Queries<C["record"], C["
    * are checked
    */
   get(key: C["key"]): Awaitable<C["record"] | undefined> {
-    this.#core.guardOpen();
-    const primary = primaryOfKey(this.#definition, key);
-    return chain(this.path.place(), (place) =>
-      place === undefined ? undefined : this.recordAt(place.records + rowKey(this.#definition, primary)),
-    );
+    return this.#at(key, (row) => this.recordAt(row));
   }
 
   /** Whether there is a record with a key. */
   has(key: C["key"]): Awaitable<boolean> {
-    this.#core.guardOpen();
-    const primary = primaryOfKey(this.#definition, key);
-    return chain(this.#textOf(primary), (text) => text !== undefined);
+    return chain(
+      this.#at(key, (row) => this.#read(row)),
+      (text) => text !== undefined,
+    );
   }
 
   /** Reads the records of many keys, in their order; undefined where there is none. */
@@ -88,9 +85,12 @@ export class Records<C extends CollectionTypes> extends Queries<C["record"], C["
     return texts.map((text) => (text === undefined ? undefined : this.decode(text as string)));
   }
 
-  #textOf(primary: string): Awaitable<string | undefined> {
+  /** What a read gives of the row of a key; undefined where nothing was ever written. */
+  #at<T>(key: C["key"], read: (row: string) => Awaitable<T | undefined>): Awaitable<T | undefined> {
+    this.#core.guardOpen();
+    const primary = primaryOfKey(this.#definition, key);
     return chain(this.path.place(), (place) =>
-      place === undefined ? undefined : this.#read(place.records + rowKey(this.#definition, primary)),
+      place === undefined ? undefined : read(place.records + rowKey(this.#definition, primary)),
     );
   }
 

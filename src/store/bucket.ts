@@ -1,4 +1,4 @@
-import { type Awaitable, chain } from "../awaitable.ts";
+import { type Awaitable, attempt, chain } from "../awaitable.ts";
 import type { Row, Value } from "../engine/level.ts";
 import { countRows } from "../engine/reader.ts";
 import type { Write } from "../engine/write-set.ts";
@@ -58,19 +58,14 @@ export class Bucket<V = unknown, K extends Key = Key> extends BucketParent {
   get(key: K): Awaitable<V | undefined> {
     this.guard();
     const wholeKey = this.#prefix + encodeKey(key);
-    if (this.#codec.encoding === "json") return this.#json(wholeKey);
+    if (this.#codec.encoding === "json")
+      return attempt(
+        () => this.core.json(wholeKey) as Awaitable<V | undefined>,
+        (cause) => this.#refuse(wholeKey, cause),
+      );
     const stored = this.core.get(wholeKey, this.#codec.format);
     if (stored instanceof Promise) return stored.then((value) => this.#decode(wholeKey, value));
     return this.#decode(wholeKey, stored);
-  }
-
-  #json(wholeKey: string): Awaitable<V | undefined> {
-    try {
-      const value = this.core.json(wholeKey) as Awaitable<V | undefined>;
-      return value instanceof Promise ? value.catch((cause) => this.#refuse(wholeKey, cause)) : value;
-    } catch (cause) {
-      return this.#refuse(wholeKey, cause);
-    }
   }
 
   /** Reads the values of many keys, in their order; undefined where there is none. */

@@ -12,6 +12,7 @@ import { expectRefused } from "../helpers/stores.ts";
 
 const LOCK = "meshgate.lock";
 const SLOW = fileURLToPath(new URL("slow-opener.ts", import.meta.url));
+const WAIT = { timeout: 20_000, interval: 5 };
 
 const places = usePlaces();
 let processes: Opener[] = [];
@@ -35,11 +36,6 @@ interface Owner {
 
 const readLock = async (directory: string) =>
   JSON.parse(await readFile(join(directory, LOCK), "utf8")) as Owner;
-
-/** Waits until something is so; the test's time limit ends the wait. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await sleep(5);
-}
 
 /** A store that was closed, and the lock file of an owner that is not there any more. */
 async function staleStore(owner: (own: Owner) => unknown, name = "store"): Promise<string> {
@@ -344,15 +340,14 @@ describe("a lock whose owner is gone", () => {
     const sign = (name: string) => readFile(join(signs, name), "utf8").catch(() => undefined);
     const slow = startProcess(SLOW, [directory, signs]);
     try {
-      await until(async () => (await sign("at-1")) !== undefined);
+      await expect.poll(() => sign("at-1"), WAIT).toBeDefined();
       const store = await places.open(directory);
       await writeFile(join(signs, "go-1"), "");
-      await until(async () => (await sign("at-2")) !== undefined || (await sign("outcome")) !== undefined);
+      await expect.poll(async () => (await sign("at-2")) ?? (await sign("outcome")), WAIT).toBeDefined();
       expect((await readLock(directory)).pid).toBe(process.pid);
       expect(await other.ask("open", directory)).toBe("STORE_LOCKED");
       for (let look = 2; look < 20; look++) await writeFile(join(signs, `go-${look}`), "");
-      await until(async () => (await sign("outcome")) !== undefined);
-      expect(await sign("outcome")).toBe("STORE_LOCKED");
+      await expect.poll(() => sign("outcome"), WAIT).toBe("STORE_LOCKED");
       await expectTaken(directory, store);
     } finally {
       await killProcess(slow);
